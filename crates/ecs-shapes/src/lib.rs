@@ -1,0 +1,31 @@
+//! The shapes of the AWS APIs that Coxswain speaks: data, and one walk over it.
+//!
+//! Start with [`ecs`]: an [`Api`] with its operations, each with the shape of its request and answer.
+//! The table is generated from botocore's model by `cargo xtask codegen` and holds names, types,
+//! enumerations, ranges and requiredness, and no opinion on what a value means (that is
+//! `coxswain-ecs-model`'s). [`check`] finds every violation of a tree in one run; [`lower`] turns
+//! what people write into the wire's JSON.
+
+#[rustfmt::skip]
+mod generated;
+mod shape;
+mod walk;
+
+pub use generated::{application_autoscaling::API as APPLICATION_AUTOSCALING, ecs::API as ECS, ssm::API as SSM};
+pub use shape::{Api, Kind, Member, Operation, Shape};
+pub use walk::{Node, Path, Problem, Reading, Segment, View, Violation, check, lower};
+
+/// Amazon ECS, version 2014-11-13.
+pub fn ecs() -> &'static Api {
+    &ECS
+}
+
+/// Application Auto Scaling, as far as scalable targets, policies and scheduled actions go.
+pub fn application_autoscaling() -> &'static Api {
+    &APPLICATION_AUTOSCALING
+}
+
+/// AWS Systems Manager, as far as parameters go.
+pub fn ssm() -> &'static Api {
+    &SSM
+}
