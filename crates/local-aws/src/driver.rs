@@ -1,0 +1,130 @@
+//! The seam between the local ECS's state machine and what runs its tasks.
+//!
+//! The state machine decides which tasks exist and when they stop; a [`TaskDriver`] runs their
+//! containers and reports what became of them. Two drivers exist: *process* runs real processes in
+//! real time, *scripted* plays a script in virtual time. Both are held to one list of cases.
+
+use std::{collections::BTreeMap, fmt::Debug, net::Ipv4Addr, time::Duration};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Runs the containers of tasks.
+///
+/// Every method returns at once; what happens is reported as [`TaskEvent`]s through the sender that
+/// the driver was made with. Reports may come in any order between tasks, and in order within one.
+pub trait TaskDriver: Debug + Send + Sync + 'static {
+    /// Starts the containers of a task, in the order that their dependencies ask for.
+    fn start(&self, task: TaskSpec);
+
+    /// Stops a task: SIGTERM to every container, SIGKILL to those left after their stop timeout.
+    ///
+    /// Each container then reports [`TaskEventKind::Exited`]. A task that is unknown or gone is ignored.
+    fn stop(&self, task_id: &str);
+
+    /// The last lines that a container wrote, oldest first; empty where nothing is known.
+    fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine>;
+}
+
+/// Where a driver reports.
+pub type TaskEventSender = UnboundedSender<TaskEvent>;
+
+/// A task, as far as running it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// The last part of the task's ARN, 32 hexadecimal digits.
+    pub task_id: String,
+    /// The whole ARN.
+    pub task_arn: String,
+    /// The task definition's ARN, with its revision.
+    pub task_definition_arn: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// The task's own address: as under `awsvpc`, no two running tasks share one.
+    pub address: Ipv4Addr,
+    /// In the task definition's order.
+    pub containers: Vec<ContainerSpec>,
+}
+
+/// A container, with overrides and secrets already applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerSpec {
+    /// The container's name.
+    pub name: String,
+    /// The image as the task definition names it.
+    pub image: String,
+    /// `entryPoint`, empty where the image's own is meant.
+    pub entry_point: Vec<String>,
+    /// `command`, empty where the image's own is meant.
+    pub command: Vec<String>,
+    /// Environment, values of `secrets` included.
+    pub environment: BTreeMap<String, String>,
+    /// `workingDirectory`.
+    pub working_directory: Option<String>,
+    /// Whether the task ends when this container does.
+    pub essential: bool,
+    /// Container ports that are mapped.
+    pub ports: Vec<u16>,
+    /// `healthCheck`, with ECS's defaults filled in.
+    pub health_check: Option<HealthCheck>,
+    /// From SIGTERM to SIGKILL; ECS's default is 30 s.
+    pub stop_timeout: Duration,
+    /// `dependsOn`: container and condition (`START`, `COMPLETE`, `SUCCESS`, `HEALTHY`).
+    pub depends_on: Vec<(String, String)>,
+}
+
+/// A container's health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// `CMD` and arguments, `CMD-SHELL` and one string, or a bare command.
+    pub command: Vec<String>,
+    /// From one check to the next.
+    pub interval: Duration,
+    /// After which a check counts as failed.
+    pub timeout: Duration,
+    /// Failures in a row until the container is unhealthy.
+    pub retries: u32,
+    /// From the container's start; failures within do not count.
+    pub start_period: Duration,
+}
+
+/// Something that happened to a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskEvent {
+    /// The task's id.
+    pub task_id: String,
+    /// The container's name.
+    pub container: String,
+    /// What happened.
+    pub kind: TaskEventKind,
+}
+
+/// What can happen to a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskEventKind {
+    /// Its process runs.
+    Started,
+    /// It could not be started; the text is the task's stopped reason, such as
+    /// `CannotPullContainerError: ...`.
+    CannotStart(String),
+    /// Its health check's verdict changed.
+    Health {
+        /// `true`: HEALTHY, `false`: UNHEALTHY.
+        healthy: bool,
+    },
+    /// It ended, by itself or because it was stopped.
+    Exited {
+        /// The exit code; 128 + n for a signal n, as Docker reports.
+        exit_code: Option<i32>,
+        /// A container reason such as `OutOfMemoryError: ...`.
+        reason: Option<String>,
+    },
+}
+
+/// A line that a container wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// Without its line end; bounded in length.
+    pub message: String,
+}
