@@ -57,6 +57,7 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
             "PutParameter",
         ],
     ),
+    ("logs", "2014-03-28", "logs", &["DescribeLogStreams", "FilterLogEvents", "GetLogEvents"]),
 ];
 
 #[derive(Deserialize)]

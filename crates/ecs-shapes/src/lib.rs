@@ -11,7 +11,10 @@ mod generated;
 mod shape;
 mod walk;
 
-pub use generated::{application_autoscaling::API as APPLICATION_AUTOSCALING, ecs::API as ECS, ssm::API as SSM};
+pub use generated::{
+    application_autoscaling::API as APPLICATION_AUTOSCALING, ecs::API as ECS, logs::API as LOGS,
+    ssm::API as SSM,
+};
 pub use shape::{Api, Kind, Member, Operation, Shape};
 pub use walk::{Node, Path, Problem, Reading, Segment, View, Violation, check, lower};
 
@@ -28,4 +31,9 @@ pub fn application_autoscaling() -> &'static Api {
 /// AWS Systems Manager, as far as parameters go.
 pub fn ssm() -> &'static Api {
     &SSM
+}
+
+/// Amazon CloudWatch Logs, as far as reading a stream goes.
+pub fn logs() -> &'static Api {
+    &LOGS
 }
