@@ -200,9 +200,8 @@ impl Walk<'_> {
         let leads_to_prefix = |inner: &str| inner.starts_with(self.prefix) || self.prefix.starts_with(inner);
         match (entry, inner) {
             (Some(path), _) if path.as_str().starts_with(self.prefix) => self.listing.entries.push(path),
-            (Some(_), _) => {}
             (None, Some(inner)) if leads_to_prefix(inner.as_str()) => self.pending.push(inner.to_string()),
-            (None, Some(_)) => {}
+            (Some(_), _) | (None, Some(_)) => {}
             (None, None) => self.listing.foreign.push(file.path()),
         }
         Ok(())
