@@ -1,0 +1,144 @@
+//! A program that the test started and ends.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+/// A program that the test started: killed when dropped, its output kept.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    output: Arc<Mutex<Vec<String>>>,
+}
+
+/// The workspace's program of that name, beside the test's own binary.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own
+        .parent()
+        .and_then(|deps| deps.parent())
+        .context("a test binary lives in target/PROFILE/deps")?;
+    let path = folder.join(name);
+    if !path.exists() {
+        bail!(
+            "{} is not built: run `cargo build --workspace` first, as `cargo xtask ci` does",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+impl Program {
+    /// Starts a program of the workspace; its two streams are kept line by line.
+    pub fn start(name: &str, arguments: &[String]) -> Result<Self> {
+        let mut child = Command::new(binary(name)?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{name} could not be started"))?;
+        let output = Arc::new(Mutex::new(Vec::new()));
+        if let Some(stream) = child.stdout.take() {
+            keep(stream, Arc::clone(&output), "");
+        }
+        if let Some(stream) = child.stderr.take() {
+            keep(stream, Arc::clone(&output), "err: ");
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            output,
+        })
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that was printed so far.
+    pub fn output(&self) -> Vec<String> {
+        self.output.lock().map(|lines| lines.clone()).unwrap_or_default()
+    }
+
+    /// Waits until a line was printed that contains `text`, and gives it.
+    pub async fn line(&self, text: &str) -> Result<String> {
+        let what = format!("{} to print {text:?}", self.name);
+        wait_for(&what, Duration::from_secs(20), async || {
+            Ok(self.output().into_iter().find(|line| line.contains(text)))
+        })
+        .await
+        .with_context(|| self.output().join("\n"))
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for the end; its exit code.
+    pub async fn terminate(&mut self) -> Result<Option<i32>> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        let what = format!("{} to end after SIGTERM", self.name);
+        wait_for(&what, Duration::from_secs(30), async || {
+            Ok(self.child.try_wait()?.map(|status| status.code()))
+        })
+        .await
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("---- {} printed:\n{}", self.name, self.output().join("\n"));
+        }
+    }
+}
+
+fn keep(stream: impl std::io::Read + Send + 'static, output: Arc<Mutex<Vec<String>>>, mark: &'static str) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if let Ok(mut lines) = output.lock() {
+                lines.push(format!("{mark}{line}"));
+            }
+        }
+    });
+}
+
+/// Asks again and again until there is an answer, and fails at the deadline with what was waited for.
+pub async fn wait_for<T>(
+    what: &str,
+    deadline: Duration,
+    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let mut last = None;
+    let waited = tokio::time::timeout(deadline, async {
+        loop {
+            ticks.tick().await;
+            match ask().await {
+                Ok(Some(answer)) => return answer,
+                Ok(None) => {}
+                Err(error) => last = Some(error),
+            }
+        }
+    });
+    match (waited.await, last) {
+        (Ok(answer), _) => Ok(answer),
+        (Err(_), Some(error)) => Err(error.context(format!("waited {deadline:?} for {what}"))),
+        (Err(_), None) => bail!("waited {deadline:?} for {what}"),
+    }
+}
