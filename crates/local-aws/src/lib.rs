@@ -1,1 +1,38 @@
-//! Placeholder.
+//! A local ECS: AWS's protocol for unmodified clients, deployments by ECS's rules, real failures.
+//!
+//! Start with [`LocalAws`]: it is made from a [`Config`], a [`Clock`] and a [`TaskDriver`], serves
+//! requests by [`LocalAws::handle`] (over HTTP by [`LocalAws::server`], under the AWS SDK without a
+//! socket by [`InProcess`]), and lives while [`LocalAws::run`] does. The [`ScriptedDriver`] plays
+//! tasks in virtual time.
+//!
+//! What it answers is judged by the table of `coxswain-ecs-shapes`; it shares that table with the
+//! controller and none of the rules.
+
+mod admin;
+mod clock;
+mod config;
+mod connector;
+mod driver;
+mod ecs;
+mod error;
+mod fault;
+mod id;
+mod local;
+mod recorder;
+mod scripted;
+mod server;
+mod validate;
+mod wire;
+
+pub use clock::{Clock, SystemClock, Time, TokioClock};
+pub use config::{Config, Timing};
+pub use connector::InProcess;
+pub use driver::{
+    ContainerSpec, HealthCheck, LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, TaskSpec,
+};
+pub use error::ApiError;
+pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
+pub use local::LocalAws;
+pub use recorder::Recorded;
+pub use scripted::{Script, ScriptedDriver};
+pub use wire::ConnectionCut;

@@ -1,0 +1,75 @@
+//! What a local ECS is told at its start.
+
+use std::time::Duration;
+
+/// Where the local ECS pretends to be, and how it behaves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The account's twelve digits, a part of every ARN.
+    pub account: String,
+    /// The region, a part of every ARN.
+    pub region: String,
+    /// Makes every id repeatable; without it they differ from run to run.
+    pub seed: Option<u64>,
+    /// How long things take.
+    pub timing: Timing,
+    /// How many requests are remembered for reading back; the oldest are forgotten first.
+    pub requests_kept: usize,
+    /// Whether an `UpdateService` that names only values that stand already starts a deployment.
+    ///
+    /// What AWS does is not documented, so it is a switch; the default is no deployment.
+    pub identical_update_deploys: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            seed: None,
+            timing: Timing::default(),
+            requests_kept: 1_000,
+            identical_update_deploys: false,
+        }
+    }
+}
+
+/// How long ECS's own steps take.
+///
+/// The defaults are ECS's where ECS's are documented, and short where the delay is only a cloud's
+/// (an address is there at once on this machine).
+#[derive(Debug, Clone)]
+pub struct Timing {
+    /// A task's time in PROVISIONING.
+    pub provisioning: Duration,
+    /// A task's time in DEPROVISIONING.
+    pub deprovisioning: Duration,
+    /// How long a task without a health check has to be RUNNING to count as healthy.
+    ///
+    /// ECS's is 40 s. Source:
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>
+    pub healthy_after: Duration,
+    /// How long a STOPPED task is described: about an hour in ECS.
+    pub stopped_kept: Duration,
+    /// How long an INACTIVE service is described; ECS documents no figure.
+    pub inactive_kept: Duration,
+    /// The pause after the second launch in a row that never ran; it doubles from launch to launch.
+    pub first_backoff: Duration,
+    /// The longest such pause, 15 minutes in ECS. Source:
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html>
+    pub longest_backoff: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            provisioning: Duration::from_millis(300),
+            deprovisioning: Duration::from_millis(300),
+            healthy_after: Duration::from_secs(40),
+            stopped_kept: Duration::from_hours(1),
+            inactive_kept: Duration::from_hours(1),
+            first_backoff: Duration::from_secs(10),
+            longest_backoff: Duration::from_mins(15),
+        }
+    }
+}

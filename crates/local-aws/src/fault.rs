@@ -1,0 +1,331 @@
+//! Failures on purpose: by operation, counted or drawn from a seed, the same in every run.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::Random;
+
+/// What becomes of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// It is served.
+    #[default]
+    None,
+    /// It is refused with `ThrottlingException`, HTTP 400, and has no effect.
+    Throttle,
+    /// It is refused with `ServerException`, HTTP 500, and has no effect.
+    ServerError,
+    /// The connection is cut before the request has an effect.
+    LoseRequest,
+    /// The request has its effect, then the connection is cut.
+    LoseAnswer,
+    /// The request has its effect twice, as when a proxy sends it again; the second answer counts.
+    Twice,
+    /// It is served after so many milliseconds.
+    DelayMs(u64),
+}
+
+impl Fault {
+    pub(crate) fn delay(self) -> Option<Duration> {
+        match self {
+            Self::DelayMs(millis) => Some(Duration::from_millis(millis)),
+            _ => None,
+        }
+    }
+}
+
+/// A request, as a fault is chosen for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Botocore's name of the API, such as `ecs`.
+    pub service: &'static str,
+    /// AWS's name of the operation, such as `UpdateService`.
+    pub operation: &'static str,
+    /// The request's body.
+    pub request: &'a Value,
+    /// How many requests of this operation came up to now, this one included: 1 for the first.
+    pub attempt: u64,
+}
+
+/// Which requests meet with a fault.
+///
+/// As text, `fault:operation[:when]`: `throttle:UpdateService:every=3`, `lose-answer:*:first=1`,
+/// `server-error:DescribeServices:percent=20`, `delay=250:*`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FaultRule {
+    /// An operation's name, or `*` for every one.
+    pub operation: String,
+    /// What happens.
+    pub fault: Fault,
+    /// To which of the operation's requests, counted from the rule's beginning.
+    #[serde(default)]
+    pub when: When,
+}
+
+/// Which of the matching requests a rule hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum When {
+    /// Every one.
+    #[default]
+    Always,
+    /// The first so many.
+    First(u64),
+    /// Each so-many-th.
+    Every(u64),
+    /// So many in a hundred, drawn from the seed.
+    Percent(u64),
+}
+
+/// Why a rule's text is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no fault: write FAULT:OPERATION[:WHEN], with FAULT one of throttle, server-error, \
+     lose-request, lose-answer, twice, delay=MILLISECONDS, and WHEN one of first=N, every=N, percent=N"
+)]
+pub struct FaultRuleError {
+    text: String,
+}
+
+impl FromStr for FaultRule {
+    type Err = FaultRuleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || FaultRuleError {
+            text: text.to_owned(),
+        };
+        let mut parts = text.split(':');
+        let fault = match parts.next().ok_or_else(refuse)? {
+            "throttle" => Fault::Throttle,
+            "server-error" => Fault::ServerError,
+            "lose-request" => Fault::LoseRequest,
+            "lose-answer" => Fault::LoseAnswer,
+            "twice" => Fault::Twice,
+            other => {
+                let millis = other
+                    .strip_prefix("delay=")
+                    .and_then(|millis| millis.parse().ok());
+                Fault::DelayMs(millis.ok_or_else(refuse)?)
+            }
+        };
+        let operation = parts
+            .next()
+            .filter(|name| !name.is_empty())
+            .ok_or_else(refuse)?
+            .to_owned();
+        let when = match parts.next() {
+            None => When::Always,
+            Some(when) => {
+                let (kind, count) = when.split_once('=').ok_or_else(refuse)?;
+                let count = count.parse().ok().filter(|count| *count > 0).ok_or_else(refuse)?;
+                match kind {
+                    "first" => When::First(count),
+                    "every" => When::Every(count),
+                    "percent" => When::Percent(count),
+                    _ => return Err(refuse()),
+                }
+            }
+        };
+        if parts.next().is_some() {
+            return Err(refuse());
+        }
+        Ok(Self {
+            operation,
+            fault,
+            when,
+        })
+    }
+}
+
+/// A hook that chooses the fault of every request; it comes before the rules.
+pub type FaultHook = Box<dyn Fn(&Call<'_>) -> Fault + Send + Sync>;
+
+/// The rules in force, and how often each operation was asked.
+pub(crate) struct Faults {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    rules: Vec<(FaultRule, u64)>,
+    attempts: BTreeMap<&'static str, u64>,
+    random: Random,
+    hook: Option<FaultHook>,
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults")
+            .field("rules", &self.rules())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Faults {
+    pub(crate) fn new(random: Random) -> Self {
+        let inner = Inner {
+            rules: Vec::new(),
+            attempts: BTreeMap::new(),
+            random,
+            hook: None,
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rules(&self) -> Vec<FaultRule> {
+        self.lock().rules.iter().map(|(rule, _)| rule.clone()).collect()
+    }
+
+    pub(crate) fn add(&self, rule: FaultRule) {
+        self.lock().rules.push((rule, 0));
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut inner = self.lock();
+        inner.rules.clear();
+        inner.hook = None;
+    }
+
+    pub(crate) fn set_hook(&self, hook: FaultHook) {
+        self.lock().hook = Some(hook);
+    }
+
+    /// How often each operation was asked, refused requests included.
+    pub(crate) fn attempts(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().attempts.clone()
+    }
+
+    /// Counts a request and chooses its fault: the hook's, else the first rule's that hits.
+    pub(crate) fn choose(&self, service: &'static str, operation: &'static str, request: &Value) -> Fault {
+        let mut inner = self.lock();
+        let Inner {
+            rules,
+            attempts,
+            random,
+            hook,
+        } = &mut *inner;
+        let attempt = attempts.entry(operation).or_insert(0);
+        *attempt += 1;
+        if let Some(hook) = hook {
+            let fault = hook(&Call {
+                service,
+                operation,
+                request,
+                attempt: *attempt,
+            });
+            if fault != Fault::None {
+                return fault;
+            }
+        }
+        let mut chosen = Fault::None;
+        for (rule, seen) in rules
+            .iter_mut()
+            .filter(|(rule, _)| matches(&rule.operation, operation))
+        {
+            *seen += 1;
+            let hits = match rule.when {
+                When::Always => true,
+                When::First(count) => *seen <= count,
+                When::Every(count) => seen.is_multiple_of(count.max(1)),
+                When::Percent(percent) => random.below(100) < percent,
+            };
+            if hits && chosen == Fault::None {
+                chosen = rule.fault;
+            }
+        }
+        chosen
+    }
+}
+
+fn matches(pattern: &str, operation: &str) -> bool {
+    pattern == "*" || pattern == operation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(rule: &str, requests: usize) -> Vec<Fault> {
+        let faults = Faults::new(Random::seeded(7));
+        faults.add(rule.parse().unwrap());
+        (0..requests)
+            .map(|_| faults.choose("ecs", "UpdateService", &Value::Null))
+            .collect()
+    }
+
+    #[test]
+    fn a_rule_hits_the_first_each_nth_or_a_share_of_the_requests() {
+        use Fault::{LoseAnswer, None, Throttle};
+        assert_eq!(
+            outcomes("throttle:*:first=2", 4),
+            [Throttle, Throttle, None, None]
+        );
+        assert_eq!(
+            outcomes("lose-answer:UpdateService:every=2", 4),
+            [None, LoseAnswer, None, LoseAnswer]
+        );
+        assert_eq!(outcomes("throttle:CreateService", 1), [None]);
+        let share = outcomes("throttle:*:percent=25", 1_000)
+            .iter()
+            .filter(|f| **f == Throttle)
+            .count();
+        assert!((150..350).contains(&share), "{share} of 1000");
+        assert_eq!(
+            outcomes("throttle:*:percent=25", 50),
+            outcomes("throttle:*:percent=25", 50)
+        );
+    }
+
+    #[test]
+    fn a_hook_sees_each_request_and_comes_before_the_rules() {
+        let faults = Faults::new(Random::seeded(7));
+        faults.add("throttle:*".parse().unwrap());
+        faults.set_hook(Box::new(|call| {
+            if call.attempt == 2 {
+                Fault::LoseAnswer
+            } else {
+                Fault::None
+            }
+        }));
+        let chosen: Vec<Fault> = (0..3)
+            .map(|_| faults.choose("ecs", "RunTask", &Value::Null))
+            .collect();
+        assert_eq!(chosen, [Fault::Throttle, Fault::LoseAnswer, Fault::Throttle]);
+        assert_eq!(faults.attempts().get("RunTask"), Some(&3));
+    }
+
+    #[test]
+    fn a_text_that_is_no_rule_is_refused_with_the_ones_that_are() {
+        for text in [
+            "",
+            "throttle",
+            "throttle:",
+            "burn:*",
+            "throttle:*:first",
+            "throttle:*:every=0",
+            "delay=x:*",
+        ] {
+            let error = text.parse::<FaultRule>().unwrap_err().to_string();
+            assert!(error.contains("lose-answer"), "{error}");
+        }
+        let rule: FaultRule = "delay=250:*".parse().unwrap();
+        assert_eq!(rule.fault, Fault::DelayMs(250));
+    }
+}

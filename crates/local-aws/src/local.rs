@@ -1,0 +1,110 @@
+//! The local AWS as one value: state, clock, driver and faults, and the loop that moves time.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc::UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    driver::{LogLine, TaskDriver, TaskEvent},
+    ecs::State,
+    fault::{Call, Fault, FaultRule, Faults},
+    id::Random,
+    recorder::{Recorded, Recorder},
+};
+
+/// A local AWS: ECS, as far as this crate does it, in one account and region.
+///
+/// Requests come in through [`handle`](Self::handle), over HTTP by [`server`](Self::server) or in
+/// process by [`InProcess`](crate::InProcess); [`run`](Self::run) has to run beside them, since it
+/// moves deployments and tasks on.
+#[derive(Debug)]
+pub struct LocalAws {
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) driver: Arc<dyn TaskDriver>,
+    pub(crate) faults: Faults,
+    pub(crate) recorder: Recorder,
+    state: Mutex<State>,
+    events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
+    changed: Notify,
+}
+
+impl LocalAws {
+    /// A local AWS in which nothing exists yet.
+    ///
+    /// `events` is the other end of the sender that `driver` was made with.
+    pub fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        driver: Arc<dyn TaskDriver>,
+        events: UnboundedReceiver<TaskEvent>,
+    ) -> Self {
+        let random = config.seed.map_or_else(Random::unseeded, Random::seeded);
+        Self {
+            faults: Faults::new(random.clone()),
+            recorder: Recorder::new(config.requests_kept),
+            state: Mutex::new(State::new(&config, random)),
+            events: Mutex::new(Some(events)),
+            changed: Notify::new(),
+            config,
+            clock,
+            driver,
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the loop that a request changed something.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Moves deployments and tasks on until `shutdown`, then stops every task and returns.
+    ///
+    /// Sleeps on tokio's time, so that a paused clock is followed. To be called once.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(_events) = events else {
+            tracing::error!("the local ECS runs already");
+            return;
+        };
+        shutdown.cancelled().await;
+    }
+
+    /// Adds a fault; the first rule that hits a request wins.
+    pub fn add_fault(&self, rule: FaultRule) {
+        self.faults.add(rule);
+    }
+
+    /// Removes every fault and the hook.
+    pub fn clear_faults(&self) {
+        self.faults.clear();
+    }
+
+    /// Asks `hook` for the fault of every request from now on, before the rules.
+    ///
+    /// The hook runs while the request waits and must not call back into this value.
+    pub fn on_request(&self, hook: impl Fn(&Call<'_>) -> Fault + Send + Sync + 'static) {
+        self.faults.set_hook(Box::new(hook));
+    }
+
+    /// The requests that came in, oldest first, as far as they are kept.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.recorder.entries()
+    }
+
+    /// Forgets the requests that came in.
+    pub fn clear_requests(&self) {
+        self.recorder.clear();
+    }
+
+    /// The last lines that a task's container wrote, oldest first.
+    pub fn task_logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
+        self.driver.logs(task_id, container, limit)
+    }
+}

@@ -1,0 +1,141 @@
+//! The wire: AWS JSON 1.1 in, AWS JSON 1.1 out.
+//!
+//! A request names API and operation in `X-Amz-Target`; its body is the operation's input. Signatures
+//! are not checked: whoever reaches a local ECS may use it.
+
+use bytes::Bytes;
+use coxswain_ecs_shapes::{Api, Operation, ecs};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Map, Value, json};
+
+use crate::{admin, error::ApiError, fault::Fault, local::LocalAws, validate};
+
+/// The connection was cut: no answer comes, whether or not the request had its effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was cut before an answer came")]
+pub struct ConnectionCut;
+
+/// One request, checked by the table.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) operation: &'static Operation,
+    /// An object.
+    pub(crate) request: Value,
+}
+
+impl LocalAws {
+    /// Serves one request: the whole wire.
+    ///
+    /// # Errors
+    /// [`ConnectionCut`] where a fault asks for it; every refusal is an answer.
+    pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
+        if let Some(path) = request.uri().path().strip_prefix("/_local") {
+            return Ok(admin::answer(self, request.method(), path, request.body()));
+        }
+        let (api, operation, body) = match read(&request) {
+            Ok(parts) => parts,
+            Err(error) => return Ok(self.respond(Err(error))),
+        };
+        let names = (api.service, operation.name);
+        let fault = self.faults.choose(api.service, operation.name, &body);
+        if let Some(delay) = fault.delay() {
+            tokio::time::sleep(delay).await;
+        }
+        let call = || self.call(api, operation, &body);
+        let outcome = match fault {
+            Fault::Throttle => Some(Err(ApiError::throttled())),
+            Fault::ServerError => Some(Err(ApiError::server(
+                "Service Unavailable. Please try again later.",
+            ))),
+            Fault::LoseRequest => None,
+            Fault::LoseAnswer => {
+                let _ = call();
+                None
+            }
+            Fault::Twice => {
+                let _ = call();
+                Some(call())
+            }
+            Fault::None | Fault::DelayMs(_) => Some(call()),
+        };
+        let error = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
+        let error = error.map(|error| error.code.clone().into_owned());
+        self.recorder.record(self.clock.now(), names, &body, fault, error);
+        outcome.map(|outcome| self.respond(outcome)).ok_or(ConnectionCut)
+    }
+
+    fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
+        let checked = Checked {
+            operation,
+            request: validate::request(operation.input, body)?,
+        };
+        let now = self.clock.now();
+        if api.service == ecs().service {
+            let answer = crate::ecs::call(&mut self.state(), &checked, now)?;
+            self.wake();
+            return Ok(answer);
+        }
+        Err(not_done(api.service, operation.name))
+    }
+
+    fn respond(&self, outcome: Result<Value, ApiError>) -> Response<Bytes> {
+        let (status, body) = match outcome {
+            Ok(answer) => (StatusCode::OK, answer),
+            Err(ApiError {
+                code,
+                message,
+                status,
+            }) => (status, json!({"__type": code, "message": message})),
+        };
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-amz-json-1.1"),
+        );
+        if let Ok(id) = HeaderValue::from_str(&self.state().random.uuid()) {
+            headers.insert("x-amzn-requestid", id);
+        }
+        response
+    }
+}
+
+/// Which operation is asked, with which body.
+fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, Value), ApiError> {
+    let unknown = |text: String| ApiError::new("UnknownOperationException", text);
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    let target = target.ok_or_else(|| unknown("The header X-Amz-Target names no operation".into()))?;
+    let (prefix, name) = target
+        .split_once('.')
+        .ok_or_else(|| unknown(format!("No operation: {target}")))?;
+    let api = apis().into_iter().find(|api| api.target_prefix == prefix);
+    let api = api.ok_or_else(|| unknown(format!("The local AWS does not know the API {prefix}")))?;
+    let operation = api.operation(name);
+    let operation = operation.ok_or_else(|| unknown(format!("{} has no operation {name}", api.service)))?;
+    let body = request.body();
+    let body = if body.is_empty() {
+        Value::Object(Map::new())
+    } else {
+        serde_json::from_slice(body).map_err(|error| {
+            ApiError::new("SerializationException", format!("The body is no JSON: {error}"))
+        })?
+    };
+    Ok((api, operation, body))
+}
+
+/// The APIs that are routed here.
+fn apis() -> [&'static Api; 1] {
+    [ecs()]
+}
+
+/// The honest answer for an operation of the model that is not done here.
+pub(crate) fn not_done(service: &str, operation: &str) -> ApiError {
+    ApiError::new(
+        "UnsupportedFeatureException",
+        format!("This local AWS does not do {service}'s {operation}; see docs/fidelity.md for what it does"),
+    )
+}
