@@ -2,19 +2,41 @@
 //!
 //! Start with [`load`]: files in, every object and every error of every file out. [`Loaded::resolve`]
 //! then puts values in the place of references and gives each object in the wire's own JSON, which is
-//! what the planner works on.
+//! what the planner works on. [`render`] shows a [`Diagnostic`] to people.
+//!
+//! On the way a file becomes a spanned tree (`yaml`, `json`), its documents are told apart
+//! (`document`), the Environment's defaults are merged under each Service (`merge`), references found
+//! (`reference`), and the result is judged by one walk over the shapes (`faults`) and by the rules that
+//! look at more than one field (`rules`).
 
 mod bundle;
 mod code;
+mod cursor;
 mod diagnostic;
+mod document;
+mod faults;
+mod json;
 mod key;
+mod limit;
+mod load;
+mod merge;
+mod reference;
+mod render;
+mod resolve;
 mod resolved;
+mod rules;
 mod source;
+mod suggest;
+mod tree;
+mod v1;
+mod yaml;
 
 pub use bundle::BundleDigest;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use key::{InvalidKey, Key, Kind};
+pub use load::{Loaded, load};
+pub use render::render;
 pub use resolved::{
     Count, DriftPolicy, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
 };

@@ -111,6 +111,13 @@ impl Sources {
             .map(|file| file.text.as_str())
     }
 
+    /// The text of a span.
+    pub(crate) fn slice(&self, span: Span) -> &str {
+        let file = self.files.get(span.file.0 as usize);
+        file.and_then(|file| file.text.get(span.start as usize..span.end as usize))
+            .unwrap_or("")
+    }
+
     /// Where a span is, for people. A span of several lines ends with its first.
     pub(crate) fn location(&self, span: Span) -> Location {
         let Some(file) = self.files.get(span.file.0 as usize) else {

@@ -1,0 +1,436 @@
+//! References inside texts: `${param:/path}`, `${env.name}`; `$${` is a literal `${`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::resolved::{EnvironmentSettings, ParameterValue};
+use crate::source::{Sources, Span, to_u32};
+use crate::tree::{Data, Tree};
+
+/// A text with references in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    Literal(String),
+    Reference(Reference),
+    /// Already refused; it has no value.
+    Broken,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Reference {
+    target: Target,
+    written: String,
+    span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Target {
+    Parameter(String),
+    Name,
+    Region,
+    Account,
+    Cluster,
+    Tag(String),
+}
+
+/// What each form is called in messages.
+const FORMS: &[&str] = &[
+    "param:/path",
+    "env.name",
+    "env.region",
+    "env.account",
+    "env.cluster",
+    "env.tags.X",
+];
+
+/// Turns every text of the tree that holds references into a [`Template`].
+pub(crate) fn find(tree: &mut Tree, sources: &Sources, report: &mut Vec<Diagnostic>) {
+    match &mut tree.data {
+        Data::Text(text) if text.contains("${") => {
+            let source = sources.slice(tree.span);
+            let mut scan = Scan {
+                span: tree.span,
+                source,
+                searched: 0,
+                sources,
+                report,
+            };
+            tree.data = scan.template(text);
+        }
+        Data::List(items) => items.iter_mut().for_each(|item| find(item, sources, report)),
+        Data::Object(entries) => {
+            for entry in entries {
+                if entry.key.contains("${") {
+                    let message = "a key cannot hold a reference";
+                    let location = sources.location(entry.key_span);
+                    report.push(Diagnostic::error(Code::ReferenceNotAllowed, location, message));
+                }
+                find(&mut entry.value, sources, report);
+            }
+        }
+        _ => {}
+    }
+}
+
+struct Scan<'a> {
+    span: Span,
+    /// The scalar as it stands in the file, quotes and all, to find each reference's own place.
+    source: &'a str,
+    searched: usize,
+    sources: &'a Sources,
+    report: &'a mut Vec<Diagnostic>,
+}
+
+impl Scan<'_> {
+    fn template(&mut self, text: &str) -> Data {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            let (before, from) = rest.split_at(start);
+            if let Some(before) = before.strip_suffix('$') {
+                literal.push_str(before);
+                literal.push_str("${");
+                rest = from.get(2..).unwrap_or("");
+                continue;
+            }
+            literal.push_str(before);
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            }
+            let (written, after) = match from.find('}') {
+                Some(end) => from.split_at(end + 1),
+                None => (from, ""),
+            };
+            pieces.push(self.reference(written));
+            rest = after;
+        }
+        literal.push_str(rest);
+        if pieces.is_empty() {
+            return Data::Text(literal);
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
+        }
+        Data::Template(Template { pieces })
+    }
+
+    fn reference(&mut self, written: &str) -> Piece {
+        let span = self.place(written);
+        let Some(inside) = written.strip_prefix("${").and_then(|text| text.strip_suffix('}')) else {
+            let diagnostic = Diagnostic::error(
+                Code::UnknownReference,
+                self.sources.location(span),
+                "a reference has no closing brace",
+            );
+            self.report.push(
+                diagnostic
+                    .label("${ starts here")
+                    .help("write $${ for a literal ${"),
+            );
+            return Piece::Broken;
+        };
+        match target(inside) {
+            Ok(target) => Piece::Reference(Reference {
+                target,
+                written: written.to_owned(),
+                span,
+            }),
+            Err(refusal) => {
+                self.report
+                    .push(refusal.into_diagnostic(written, inside, self.sources.location(span)));
+                Piece::Broken
+            }
+        }
+    }
+
+    fn place(&mut self, written: &str) -> Span {
+        let found = self
+            .source
+            .get(self.searched..)
+            .and_then(|source| source.find(written));
+        match found {
+            Some(at) => {
+                let start = self.searched + at;
+                self.searched = start + written.len();
+                let at = |offset: usize| self.span.start.saturating_add(to_u32(offset));
+                Span {
+                    start: at(start),
+                    end: at(self.searched),
+                    ..self.span
+                }
+            }
+            // An escape or a fold inside the reference: the whole scalar has to do.
+            None => self.span,
+        }
+    }
+}
+
+/// Why the inside of `${...}` names nothing.
+enum Refusal {
+    Later,
+    Path,
+    Form,
+}
+
+fn target(inside: &str) -> Result<Target, Refusal> {
+    if let Some(path) = inside.strip_prefix("param:") {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+        let is_path = path.starts_with('/') && !path.ends_with('/') && !path.contains("//");
+        return match is_path && path.chars().all(is_allowed) {
+            true => Ok(Target::Parameter(path.to_owned())),
+            false => Err(Refusal::Path),
+        };
+    }
+    match inside {
+        "env.name" => Ok(Target::Name),
+        "env.region" => Ok(Target::Region),
+        "env.account" => Ok(Target::Account),
+        "env.cluster" => Ok(Target::Cluster),
+        _ if inside.starts_with("image:") => Err(Refusal::Later),
+        _ => match inside.strip_prefix("env.tags.") {
+            Some(tag) if !tag.is_empty() => Ok(Target::Tag(tag.to_owned())),
+            _ => Err(Refusal::Form),
+        },
+    }
+}
+
+impl Refusal {
+    fn into_diagnostic(self, written: &str, inside: &str, at: crate::source::Location) -> Diagnostic {
+        match self {
+            Self::Later => {
+                let message = format!("{written}: resolving tags to digests is documented for later");
+                Diagnostic::error(Code::NotBuiltYet, at, message)
+                    .label("this version does not do it")
+                    .help("write the image itself, with its tag or digest")
+            }
+            Self::Path => {
+                let message = format!("{written} names no parameter");
+                Diagnostic::error(Code::UnknownReference, at, message)
+                    .label("expected a path of A-Z, a-z, 0-9, _ . - and /")
+                    .help("write the parameter's full path: ${param:/dev/infra/private-subnets}")
+            }
+            Self::Form => {
+                let diagnostic =
+                    Diagnostic::error(Code::UnknownReference, at, format!("unknown reference {written}"))
+                        .label("this form is not known");
+                let best = FORMS
+                    .iter()
+                    .map(|form| (strsim::jaro_winkler(inside, form), form))
+                    .filter(|(score, _)| *score > 0.75)
+                    .max_by(|one, other| one.0.total_cmp(&other.0));
+                match best {
+                    Some((_, form)) => diagnostic.help(format!("did you mean ${{{form}}}?")),
+                    None => diagnostic,
+                }
+                .help("known are ${param:/path}, ${env.name}, .region, .account, .cluster and .tags.X")
+                .help(format!("for the literal text, write ${written}"))
+            }
+        }
+    }
+}
+
+/// Every parameter that the tree refers to.
+pub(crate) fn parameters(tree: &Tree, names: &mut BTreeSet<String>) {
+    match &tree.data {
+        Data::Template(template) => {
+            for piece in &template.pieces {
+                if let Piece::Reference(Reference {
+                    target: Target::Parameter(path),
+                    ..
+                }) = piece
+                {
+                    names.insert(path.clone());
+                }
+            }
+        }
+        Data::List(items) => items.iter().for_each(|item| parameters(item, names)),
+        Data::Object(entries) => entries.iter().for_each(|entry| parameters(&entry.value, names)),
+        _ => {}
+    }
+}
+
+/// The first reference of the tree, as written and where.
+pub(crate) fn first(tree: &Tree) -> Option<(&str, Span)> {
+    first_where(tree, &|_| true)
+}
+
+/// The first reference of the tree to a parameter, as written and where.
+pub(crate) fn first_parameter(tree: &Tree) -> Option<(&str, Span)> {
+    first_where(tree, &|target| matches!(target, Target::Parameter(_)))
+}
+
+fn first_where<'a>(tree: &'a Tree, is_wanted: &dyn Fn(&Target) -> bool) -> Option<(&'a str, Span)> {
+    match &tree.data {
+        Data::Template(template) => template.pieces.iter().find_map(|piece| match piece {
+            Piece::Reference(reference) if is_wanted(&reference.target) => {
+                Some((reference.written.as_str(), reference.span))
+            }
+            _ => None,
+        }),
+        Data::List(items) => items.iter().find_map(|item| first_where(item, is_wanted)),
+        Data::Object(entries) => entries
+            .iter()
+            .find_map(|entry| first_where(&entry.value, is_wanted)),
+        _ => None,
+    }
+}
+
+/// What references are replaced by.
+pub(crate) struct Values<'a> {
+    /// Nothing while the Environment cannot be read: its references stay.
+    pub(crate) environment: Option<&'a EnvironmentSettings>,
+    /// Nothing before the parameters are looked up: references to them stay.
+    pub(crate) parameters: Option<&'a BTreeMap<String, ParameterValue>>,
+}
+
+/// What a reference stands for.
+enum Found {
+    Text(String),
+    List(Vec<String>),
+    NotYet,
+    Nothing(String),
+}
+
+/// Puts values in the place of references. Where one has none, the reason is reported and the
+/// template stays.
+pub(crate) fn substitute(
+    tree: &mut Tree,
+    values: &Values<'_>,
+    sources: &Sources,
+    report: &mut Vec<Diagnostic>,
+) {
+    match &mut tree.data {
+        Data::Template(template) => {
+            if let Some((data, written)) = template.fill(values, tree.span, sources, report) {
+                tree.data = data;
+                tree.reference = Some(written);
+            }
+        }
+        Data::List(items) => {
+            items
+                .iter_mut()
+                .for_each(|item| substitute(item, values, sources, report));
+            splice(items);
+        }
+        Data::Object(entries) => {
+            entries
+                .iter_mut()
+                .for_each(|entry| substitute(&mut entry.value, values, sources, report));
+        }
+        _ => {}
+    }
+}
+
+/// An item that became a list stands for its items: `["${param:/x}", sg-2]`.
+fn splice(items: &mut Vec<Tree>) {
+    let is_list = |item: &Tree| item.reference.is_some() && matches!(item.data, Data::List(_));
+    if items.iter().any(is_list) {
+        *items = std::mem::take(items)
+            .into_iter()
+            .flat_map(|item| match item.data {
+                Data::List(inner) if item.reference.is_some() => inner,
+                _ => vec![item],
+            })
+            .collect();
+    }
+}
+
+impl Template {
+    fn fill(
+        &self,
+        values: &Values<'_>,
+        span: Span,
+        sources: &Sources,
+        report: &mut Vec<Diagnostic>,
+    ) -> Option<(Data, String)> {
+        let mut text = String::new();
+        let mut written = Vec::new();
+        let mut is_complete = true;
+        for piece in &self.pieces {
+            let reference = match piece {
+                Piece::Literal(literal) => {
+                    text.push_str(literal);
+                    continue;
+                }
+                Piece::Reference(reference) => reference,
+                Piece::Broken => {
+                    is_complete = false;
+                    continue;
+                }
+            };
+            written.push(reference.written.as_str());
+            let unresolved = |message: String, label: &str| {
+                let location = sources.location(reference.span);
+                Diagnostic::error(Code::UnresolvedReference, location, message).label(label)
+            };
+            match reference.find(values) {
+                Found::Text(value) => text.push_str(&value),
+                Found::List(items) if self.pieces.len() == 1 => {
+                    let item = |text| Tree {
+                        reference: Some(reference.written.clone()),
+                        ..Tree::new(Data::Text(text), span)
+                    };
+                    return Some((
+                        Data::List(items.into_iter().map(item).collect()),
+                        reference.written.clone(),
+                    ));
+                }
+                Found::List(_) => {
+                    let message = format!("{} is a list and stands inside a text", reference.written);
+                    report.push(unresolved(
+                        message,
+                        "a list fits only where it is the whole value",
+                    ));
+                    is_complete = false;
+                }
+                Found::Nothing(why) => {
+                    report.push(unresolved(
+                        format!("{} {why}", reference.written),
+                        "no value to put here",
+                    ));
+                    is_complete = false;
+                }
+                Found::NotYet => is_complete = false,
+            }
+        }
+        is_complete.then(|| (Data::Text(text), written.join(" ")))
+    }
+}
+
+impl Reference {
+    fn find(&self, values: &Values<'_>) -> Found {
+        if let Target::Parameter(path) = &self.target {
+            let Some(parameters) = values.parameters else {
+                return Found::NotYet;
+            };
+            return match parameters.get(path) {
+                Some(ParameterValue::String(text)) => Found::Text(text.clone()),
+                Some(ParameterValue::StringList(items)) => Found::List(items.clone()),
+                Some(ParameterValue::Unavailable(why)) => Found::Nothing(why.clone()),
+                None => Found::Nothing("was not looked up".to_owned()),
+            };
+        }
+        let Some(environment) = values.environment else {
+            return Found::NotYet;
+        };
+        let set = |value: Option<&String>, what: &str| match value {
+            Some(value) => Found::Text(value.clone()),
+            None => Found::Nothing(format!("has no value: the Environment sets no {what}")),
+        };
+        match &self.target {
+            Target::Name => Found::Text(environment.name.clone()),
+            Target::Cluster => Found::Text(environment.cluster.clone()),
+            Target::Region => set(environment.region.as_ref(), "region"),
+            Target::Account => set(environment.account.as_ref(), "account"),
+            Target::Tag(tag) => set(environment.tags.get(tag), "such tag"),
+            Target::Parameter(_) => Found::NotYet,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `kind: Environment`: where a bundle goes and what its objects share.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use coxswain_ecs_shapes::{Kind, Shape};
+
+use super::service::{DRIFT, SERVICE, TASK_DEFINITION};
+use super::{Later, METADATA, NAME, STRING, leak, optional, required};
+use crate::resolved::{DriftPolicy, EnvironmentSettings};
+use crate::tree::Tree;
+
+/// The whole document.
+pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
+    let defaults = vec![
+        optional("service", &SERVICE),
+        optional("taskDefinition", &TASK_DEFINITION),
+    ];
+    let defaults = leak("Defaults", defaults);
+    let spec = leak(
+        "EnvironmentSpec",
+        vec![
+            optional("account", &ACCOUNT),
+            required("cluster", &NAME),
+            optional("defaults", defaults),
+            optional("policy", &POLICY),
+            optional("region", &STRING),
+            optional("tags", &TAGS),
+        ],
+    );
+    let members = vec![
+        required("apiVersion", &STRING),
+        required("kind", &STRING),
+        required("metadata", &METADATA),
+        required("spec", spec),
+    ];
+    Shape {
+        name: "Environment",
+        kind: Kind::Structure(members.leak()),
+    }
+});
+
+static ACCOUNT: Shape = Shape {
+    name: "Account",
+    kind: Kind::String {
+        values: &[],
+        pattern: None,
+        min: Some(12),
+        max: Some(12),
+    },
+};
+
+static POLICY: Shape = Shape {
+    name: "Policy",
+    kind: Kind::Structure(&[optional("drift", &DRIFT), optional("prune", &PRUNE)]),
+};
+
+static PRUNE: Shape = Shape {
+    name: "Prune",
+    kind: Kind::String {
+        values: &["off"],
+        pattern: None,
+        min: None,
+        max: None,
+    },
+};
+
+static TAGS: Shape = Shape {
+    name: "TagMap",
+    kind: Kind::Map {
+        key: &TAG_KEY,
+        value: &TAG_VALUE,
+    },
+};
+
+static TAG_KEY: Shape = Shape {
+    name: "TagKey",
+    kind: Kind::String {
+        values: &[],
+        pattern: None,
+        min: Some(1),
+        max: Some(128),
+    },
+};
+
+static TAG_VALUE: Shape = Shape {
+    name: "TagValue",
+    kind: Kind::String {
+        values: &[],
+        pattern: None,
+        min: None,
+        max: Some(256),
+    },
+};
+
+/// Fields of the design that this version refuses by name.
+pub(crate) const LATER: &[Later] = &[
+    Later {
+        shape: "EnvironmentSpec",
+        field: "role",
+        instead: "remove it; the controller's own role is used",
+    },
+    Later {
+        shape: "EnvironmentSpec",
+        field: "syncWindows",
+        instead: "remove it, or suspend the objects",
+    },
+    Later {
+        shape: "EnvironmentSpec",
+        field: "windows",
+        instead: "remove it, or suspend the objects",
+    },
+    Later {
+        shape: "Policy",
+        field: "budget",
+        instead: "remove it; nothing is pruned by this version",
+    },
+    Later {
+        shape: "Policy",
+        field: "waves",
+        instead: "remove it",
+    },
+];
+
+/// The settings of a document that has no errors; nothing where it has no name or cluster.
+pub(crate) fn settings(document: &Tree) -> Option<EnvironmentSettings> {
+    let name = document.get("metadata")?.get("name")?.text()?.to_owned();
+    let spec = document.get("spec")?;
+    let text = |field: &str| spec.get(field).and_then(Tree::text).map(str::to_owned);
+    let tags: BTreeMap<String, String> = spec
+        .get("tags")
+        .map(Tree::entries)
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| (entry.key.clone(), entry.value.text().unwrap_or("").to_owned()))
+        .collect();
+    let drift = spec.get("policy").and_then(|policy| policy.get("drift"));
+    Some(EnvironmentSettings {
+        name,
+        region: text("region"),
+        account: text("account"),
+        cluster: text("cluster")?,
+        tags,
+        drift: drift_policy(drift).unwrap_or_default(),
+    })
+}
+
+/// The policy of that field.
+pub(crate) fn drift_policy(field: Option<&Tree>) -> Option<DriftPolicy> {
+    match field?.text()? {
+        "report" => Some(DriftPolicy::Report),
+        "correct" => Some(DriftPolicy::Correct),
+        _ => None,
+    }
+}
