@@ -18,13 +18,16 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
 
 use crate::app::App;
-use crate::caller::{CallerError, PendingCaller};
+use crate::caller::CallerError;
 use crate::envelope::{Envelope, KeptHead};
 use crate::event::{self, EventId, Source};
 use crate::problem::Problem;
 
 /// How long a body may take to arrive, so that a slow sender cannot hold its place for ever.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the store may take, so that one that hangs does not hold every connection.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often an event is put anew after another one of its name has come and gone in between.
 const ATTEMPTS: usize = 3;
@@ -58,13 +61,14 @@ pub(crate) async fn receive(
     let id = EventId::find(&parts.headers).map_err(|error| bad("EventIdInvalid", &error))?;
     let head = KeptHead::of(&parts).map_err(|error| bad("HeaderInvalid", &error))?;
     let body = read(body, app.max_body).await?;
-    let caller = known(caller, &body)?;
+    let caller = caller.with_body(&body).map_err(|error| refuse(&error))?;
 
     let path = event::path(&source, &id).map_err(|error| bad("SourceInvalid", &error))?;
     let subject = caller.as_ref().map_or("-", Identity::subject).to_owned();
     let envelope = Envelope::new(&source, &id, head, caller, &body, now);
-    let kept = keep(app.store.as_ref(), &path, &envelope)
+    let kept = tokio::time::timeout(STORE_TIMEOUT, keep(app.store.as_ref(), &path, &envelope))
         .await
+        .unwrap_or(Err(KeepError::TooSlow))
         .map_err(|error| error.answer(&path))?;
 
     let duplicate = kept == Kept::Duplicate;
@@ -77,10 +81,6 @@ pub(crate) async fn receive(
         "version": app.version.as_str(),
     });
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
-}
-
-fn known(caller: PendingCaller, body: &[u8]) -> Result<Option<Identity>, Problem> {
-    caller.with_body(body).map_err(|error| refuse(&error))
 }
 
 fn refuse(error: &CallerError) -> Problem {
@@ -132,6 +132,8 @@ enum KeepError {
     Unreadable(#[source] serde_json::Error),
     #[error("the event's name was taken and given up {ATTEMPTS} times while it was being kept")]
     Restless,
+    #[error("the store did not answer within {} s", STORE_TIMEOUT.as_secs())]
+    TooSlow,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -167,10 +169,12 @@ impl KeepError {
         let cause = std::error::Error::source(self).map(ToString::to_string);
         tracing::error!(event = %path, reason = %self, cause, "event not kept");
         match self {
-            Self::Store(StoreError::Unavailable { .. }) | Self::Restless => Problem::unavailable(
-                "StoreUnavailable",
-                "the event was not accepted; send it again with the same id",
-            ),
+            Self::Store(StoreError::Unavailable { .. }) | Self::Restless | Self::TooSlow => {
+                Problem::unavailable(
+                    "StoreUnavailable",
+                    "the event was not accepted; send it again with the same id",
+                )
+            }
             _ => Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "EventNotKept",
