@@ -7,6 +7,7 @@
 //! what people write into the wire's JSON.
 
 #[rustfmt::skip]
+#[allow(clippy::unreadable_literal, reason = "generated: numbers stand as the model has them")]
 mod generated;
 mod shape;
 mod walk;
