@@ -1,0 +1,116 @@
+//! What a difference is: where, what on either side, whose, and what settling it does.
+
+use std::fmt;
+
+use coxswain_ecs_shapes::ecs;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    canonical::{Part, operation_input},
+    rules,
+};
+
+/// One member that is not as it should be.
+///
+/// Sensitive values are masked in the value itself, so that it can be shown, stored and sent; that the
+/// two sides differ stays visible.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldDifference {
+    /// Where; list items by their key: `containerDefinitions[api].image`.
+    pub path: String,
+    /// What it should be; `None` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<Value>,
+    /// What it is; `None` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Value>,
+    /// Why it is ours to settle.
+    pub owner: Owner,
+    /// What settling it does.
+    pub effect: Effect,
+    /// Whether values were masked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
+}
+
+/// Why a difference is ours to settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Owner {
+    /// The manifest names it.
+    Manifest,
+    /// We had applied it and the manifest no longer names it: it is reset.
+    Removed,
+}
+
+/// What settling a difference does, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    /// UpdateService changes it and no task is replaced.
+    InPlace,
+    /// UpdateService changes it and starts a deployment.
+    NewDeployment,
+    /// A revision is registered, and the service moved to it by a deployment.
+    NewRevision,
+    /// ECS cannot change it on a living service.
+    Recreate,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InPlace => "in place",
+            Self::NewDeployment => "new deployment",
+            Self::NewRevision => "new revision",
+            Self::Recreate => "cannot change: recreate",
+        })
+    }
+}
+
+/// One line: `platformVersion: LATEST -> 1.4.0 (new deployment)`, from live to desired.
+impl fmt::Display for FieldDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |value: &Option<Value>| match value {
+            None => "(absent)".to_owned(),
+            Some(Value::String(text)) if !text.is_empty() => text.escape_debug().to_string(),
+            Some(other) => other.to_string(),
+        };
+        write!(
+            f,
+            "{}: {} -> {} (",
+            self.path,
+            side(&self.live),
+            side(&self.desired)
+        )?;
+        if self.owner == Owner::Removed {
+            f.write_str("removed, reset; ")?;
+        }
+        write!(f, "{})", self.effect)
+    }
+}
+
+/// What changing one of a service's own members does to a living service.
+///
+/// A member that this crate has no rule for is taken to start a deployment where UpdateService has it,
+/// and to be unchangeable where it has not.
+pub fn service_effect(member: &str) -> Effect {
+    if member == "forceNewDeployment" {
+        return Effect::NewDeployment;
+    }
+    let ruled = rules::rule(Part::Service.request(), member).and_then(|rule| rule.effect);
+    let is_known = || {
+        ecs()
+            .operation("CreateService")
+            .is_some_and(|create| create.input.member(member).is_some())
+    };
+    let is_fixed = || is_known() && operation_input("UpdateService").member(member).is_none();
+    ruled.unwrap_or_else(|| {
+        if is_fixed() {
+            Effect::Recreate
+        } else {
+            Effect::NewDeployment
+        }
+    })
+}
