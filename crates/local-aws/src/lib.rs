@@ -2,8 +2,8 @@
 //!
 //! Start with [`LocalAws`]: it is made from a [`Config`], a [`Clock`] and a [`TaskDriver`], serves
 //! requests by [`LocalAws::handle`] (over HTTP by [`LocalAws::server`], under the AWS SDK without a
-//! socket by [`InProcess`]), and lives while [`LocalAws::run`] does. The [`ScriptedDriver`] plays
-//! tasks in virtual time.
+//! socket by [`InProcess`]), and lives while [`LocalAws::run`] does. The [`ProcessDriver`] runs tasks as
+//! real processes, the [`ScriptedDriver`] plays them in virtual time.
 //!
 //! What it answers is judged by the table of `coxswain-ecs-shapes`; it shares that table with the
 //! controller and none of the rules.
@@ -17,10 +17,13 @@ mod ecs;
 mod error;
 mod fault;
 mod id;
+mod image;
 mod local;
+mod process;
 mod recorder;
 mod scripted;
 mod server;
+mod ssm;
 mod validate;
 mod wire;
 
@@ -32,7 +35,9 @@ pub use driver::{
 };
 pub use error::ApiError;
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
+pub use image::{ImageEntry, ImageMap, ImageMapError};
 pub use local::LocalAws;
+pub use process::{ProcessConfig, ProcessDriver, shim_main_if_asked};
 pub use recorder::Recorded;
 pub use scripted::{Script, ScriptedDriver};
 pub use wire::ConnectionCut;

@@ -10,9 +10,11 @@ use crate::{
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
     ecs::State,
+    error::ApiError,
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
     recorder::{Recorded, Recorder},
+    ssm::Parameters,
 };
 
 /// A local AWS: ECS, as far as this crate does it, in one account and region.
@@ -27,6 +29,7 @@ pub struct LocalAws {
     pub(crate) driver: Arc<dyn TaskDriver>,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
+    parameters: Mutex<Parameters>,
     state: Mutex<State>,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
     changed: Notify,
@@ -46,6 +49,7 @@ impl LocalAws {
         Self {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
+            parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
             state: Mutex::new(State::new(&config, random)),
             events: Mutex::new(Some(events)),
             changed: Notify::new(),
@@ -57,6 +61,18 @@ impl LocalAws {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn parameters(&self) -> MutexGuard<'_, Parameters> {
+        self.parameters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets a parameter of type `String`, whatever is there: for seeds and flags.
+    ///
+    /// # Errors
+    /// Where Systems Manager would refuse the name or the value.
+    pub fn put_parameter(&self, name: &str, value: &str) -> Result<(), ApiError> {
+        self.parameters().seed(name, value, self.clock.now())
     }
 
     /// Tells the loop that a request changed something.

@@ -4,7 +4,7 @@
 //! are not checked: whoever reaches a local ECS may use it.
 
 use bytes::Bytes;
-use coxswain_ecs_shapes::{Api, Operation, ecs};
+use coxswain_ecs_shapes::{Api, Operation, ecs, ssm};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
@@ -65,11 +65,12 @@ impl LocalAws {
     }
 
     fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
-        let checked = Checked {
-            operation,
-            request: validate::request(operation.input, body)?,
-        };
+        let request = validate::request(operation.input, body).map_err(|error| in_words_of(api, error))?;
         let now = self.clock.now();
+        if api.service == ssm().service {
+            return self.parameters().call(operation.name, &request, now);
+        }
+        let checked = Checked { operation, request };
         if api.service == ecs().service {
             let answer = crate::ecs::call(&mut self.state(), &checked, now)?;
             self.wake();
@@ -128,8 +129,17 @@ fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, V
 }
 
 /// The APIs that are routed here.
-fn apis() -> [&'static Api; 1] {
-    [ecs()]
+fn apis() -> [&'static Api; 2] {
+    [ecs(), ssm()]
+}
+
+/// ECS calls a request that its model refuses an `InvalidParameterException`; Systems Manager has
+/// the name that most of AWS's APIs use.
+fn in_words_of(api: &Api, error: ApiError) -> ApiError {
+    if api.service == ssm().service && error.code == "InvalidParameterException" {
+        return ApiError::new("ValidationException", error.message);
+    }
+    error
 }
 
 /// The honest answer for an operation of the model that is not done here.

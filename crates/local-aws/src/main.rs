@@ -1,0 +1,192 @@
+//! `coxswain-local`: a local ECS for the AWS CLI, any SDK and the controller.
+
+mod options;
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Parser;
+use coxswain_local_aws::{ApiError, LocalAws, ProcessConfig, ProcessDriver, SystemClock, shim_main_if_asked};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc::unbounded_channel,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use self::options::{LogFormat, Options, OptionsError};
+
+/// Why the program could not do its work.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    #[error("`{0}` is no log filter")]
+    Log(String, #[source] tracing_subscriber::filter::ParseError),
+    #[error("the parameter {0} is refused")]
+    Parameter(String, #[source] ApiError),
+    #[error("cannot make the folder {}", .0.display())]
+    State(PathBuf, #[source] io::Error),
+    #[error("cannot listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    #[error("the system refuses what the program needs")]
+    System(#[from] io::Error),
+}
+
+fn main() -> ExitCode {
+    // First: a shim must not start threads, and its arguments are its container's.
+    if let Some(code) = shim_main_if_asked() {
+        return code;
+    }
+    let options = Options::parse();
+    let outcome = start_logging(&options).and_then(|()| {
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(serve(&options))
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "error: {}", chain(&failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and what it came from, in one line.
+fn chain(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}
+
+fn start_logging(options: &Options) -> Result<(), Failure> {
+    let filter =
+        EnvFilter::try_new(&options.log).map_err(|source| Failure::Log(options.log.clone(), source))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match options.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+async fn serve(options: &Options) -> Result<ExitCode, Failure> {
+    options.check_address()?;
+    let images = options.image_map()?;
+    let parameters = options.parameters()?;
+    let state = StateFolder::make(options.state.clone())?;
+    // Before anything runs, so that no signal is missed.
+    let mut stops = Stops::new()?;
+
+    let (sender, events) = unbounded_channel();
+    let clock = Arc::new(SystemClock);
+    let config = ProcessConfig {
+        images,
+        state: state.path.clone(),
+        inherited: std::env::vars_os().collect(),
+        shim: None,
+        clock: clock.clone(),
+    };
+    let driver = Arc::new(ProcessDriver::new(config, sender));
+    let local = Arc::new(LocalAws::new(options.config(), clock, driver.clone(), events));
+    for (name, value) in parameters {
+        local
+            .put_parameter(&name, &value)
+            .map_err(|source| Failure::Parameter(name, source))?;
+    }
+    for fault in &options.faults {
+        local.add_fault(fault.clone());
+    }
+
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|source| Failure::Listen(options.listen, source))?;
+    let address = listener.local_addr()?;
+    writeln!(io::stdout(), "http://{address}")?;
+    io::stdout().flush()?;
+
+    let shutdown = CancellationToken::new();
+    let mut running = JoinSet::new();
+    let server = axum::serve(listener, Arc::clone(&local).server());
+    running.spawn(async move { drop(server.await) });
+    let token = shutdown.clone();
+    running.spawn(async move { local.run(token).await });
+
+    stops.next().await;
+    tracing::info!("stopping all tasks; once more to kill them");
+    shutdown.cancel();
+    tokio::select! {
+        () = driver.shutdown() => Ok(ExitCode::SUCCESS),
+        // Every task's shim sees this program's end and kills what is left.
+        () = stops.next() => Ok(ExitCode::from(130)),
+    }
+}
+
+/// SIGINT and SIGTERM.
+struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stops {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The folder for logs and scratch space; removed at the end where nobody named it.
+struct StateFolder {
+    path: PathBuf,
+    is_temporary: bool,
+}
+
+impl StateFolder {
+    fn make(named: Option<PathBuf>) -> Result<Self, Failure> {
+        let is_temporary = named.is_none();
+        let path = named
+            .unwrap_or_else(|| std::env::temp_dir().join(format!("coxswain-local-{}", std::process::id())));
+        // A temporary folder must be new: somebody else's of that name would see the tasks' output.
+        let made = fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(!is_temporary)
+            .create(&path);
+        let path = made
+            .and_then(|()| path.canonicalize())
+            .map_err(|source| Failure::State(path, source))?;
+        Ok(Self { path, is_temporary })
+    }
+}
+
+impl Drop for StateFolder {
+    fn drop(&mut self) {
+        if self.is_temporary {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The command line of `coxswain-local`.
+
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use coxswain_local_aws::{Config, FaultRule, ImageMap, ImageMapError, Timing};
+
+/// A local ECS: AWS's own protocol, tasks as processes of this machine, ECS's rules for rollouts.
+///
+/// The first line on standard output is the URL to give to clients:
+/// aws --endpoint-url URL ecs list-clusters
+#[derive(Debug, Parser)]
+#[command(name = "coxswain-local", version)]
+pub(crate) struct Options {
+    /// Where to serve; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4580")]
+    pub(crate) listen: SocketAddr,
+
+    /// Serve on an address that other machines reach. They can then run the mapped programs here.
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+
+    /// JSON file that maps images to programs: {"images": [{"image": "*/api:*", "entryPoint": [...]}]}.
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
+
+    /// One more mapped image, before those of the file; may be given several times.
+    #[arg(long = "image", value_name = "PATTERN=PROGRAM [ARGUMENT...]")]
+    more_images: Vec<String>,
+
+    /// Where logs and scratch folders of tasks are kept; without it, in a temporary folder that goes
+    /// with this program.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// The region in ARNs.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+
+    /// The account's twelve digits in ARNs.
+    #[arg(long, default_value = "123456789012", value_parser = account)]
+    account: String,
+
+    /// Sets a parameter of Systems Manager; may be given several times.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = assignment)]
+    parameters: Vec<(String, String)>,
+
+    /// JSON file of parameters: {"NAME": "VALUE"}.
+    #[arg(long = "parameters", value_name = "FILE")]
+    parameter_file: Option<PathBuf>,
+
+    /// A fault, FAULT:OPERATION[:WHEN], such as throttle:UpdateService:every=3; may be given several
+    /// times.
+    #[arg(long = "fault", value_name = "RULE")]
+    pub(crate) faults: Vec<FaultRule>,
+
+    /// Seconds after which a running task without a health check counts as healthy; 40 in ECS.
+    #[arg(long, value_name = "SECONDS")]
+    healthy_after: Option<u64>,
+
+    /// Makes every id the same from run to run.
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+
+    /// What is logged to standard error, such as `debug` or `coxswain_local_aws=debug`.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "COXSWAIN_LOCAL_LOG"
+    )]
+    pub(crate) log: String,
+
+    /// How it is logged.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs, one object to a line.
+    Json,
+}
+
+/// Why the options cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OptionsError {
+    #[error(
+        "{0} can be reached by other machines, and whoever reaches it can run the mapped programs here; \
+         listen on 127.0.0.1, or add --allow-remote where the network is trusted"
+    )]
+    Remote(SocketAddr),
+    #[error("the image map cannot be used")]
+    Images(#[from] ImageMapError),
+    #[error("cannot read the parameters in {}", path.display())]
+    ReadParameters { path: PathBuf, source: std::io::Error },
+    #[error("{} is not {{\"NAME\": \"VALUE\"}}", path.display())]
+    ParameterForm {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+}
+
+impl Options {
+    /// Refuses to serve other machines unless that is asked for.
+    pub(crate) fn check_address(&self) -> Result<(), OptionsError> {
+        if self.listen.ip().is_loopback() || self.allow_remote {
+            Ok(())
+        } else {
+            Err(OptionsError::Remote(self.listen))
+        }
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let mut timing = Timing::default();
+        if let Some(seconds) = self.healthy_after {
+            timing.healthy_after = Duration::from_secs(seconds);
+        }
+        Config {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            seed: self.seed,
+            timing,
+            ..Config::default()
+        }
+    }
+
+    pub(crate) fn image_map(&self) -> Result<ImageMap, OptionsError> {
+        let mut map = self
+            .images
+            .as_deref()
+            .map(ImageMap::read)
+            .transpose()?
+            .unwrap_or_default();
+        for flag in self.more_images.iter().rev() {
+            map.put_first(flag)?;
+        }
+        Ok(map)
+    }
+
+    /// The file's parameters, and over them those of the command line.
+    pub(crate) fn parameters(&self) -> Result<BTreeMap<String, String>, OptionsError> {
+        let mut parameters = BTreeMap::new();
+        if let Some(path) = &self.parameter_file {
+            let text = fs::read_to_string(path).map_err(|source| OptionsError::ReadParameters {
+                path: path.clone(),
+                source,
+            })?;
+            parameters = serde_json::from_str(&text).map_err(|source| OptionsError::ParameterForm {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        parameters.extend(self.parameters.iter().cloned());
+        Ok(parameters)
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account is twelve digits".to_owned())
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(arguments: &[&str]) -> Options {
+        Options::try_parse_from([&["coxswain-local"], arguments].concat()).unwrap()
+    }
+
+    #[test]
+    fn an_address_that_other_machines_reach_is_refused_unless_allowed() {
+        for address in ["127.0.0.1:0", "127.8.0.1:1", "[::1]:1"] {
+            assert!(
+                options(&["--listen", address]).check_address().is_ok(),
+                "{address}"
+            );
+        }
+        for address in ["0.0.0.0:1", "192.0.2.1:1", "[::]:1"] {
+            let text = options(&["--listen", address])
+                .check_address()
+                .unwrap_err()
+                .to_string();
+            assert!(text.contains("--allow-remote"), "{text}");
+            assert!(
+                options(&["--listen", address, "--allow-remote"])
+                    .check_address()
+                    .is_ok()
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_come_from_the_file_and_the_command_line_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parameters.json");
+        std::fs::write(&path, r#"{"/a": "file", "/b": "file"}"#).unwrap();
+        let file = path.to_str().unwrap();
+        let found = options(&["--parameters", file, "--parameter", "/b=x=y"])
+            .parameters()
+            .unwrap();
+        let expected = [("/a", "file"), ("/b", "x=y")].map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(found, BTreeMap::from(expected));
+        std::fs::write(&path, "[]").unwrap();
+        assert!(matches!(
+            options(&["--parameters", file]).parameters(),
+            Err(OptionsError::ParameterForm { .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_no_account_parameter_or_fault_is_refused() {
+        for arguments in [
+            ["--account", "12345"],
+            ["--parameter", "=x"],
+            ["--parameter", "x"],
+            ["--fault", "burn:*"],
+        ] {
+            let all = [&["coxswain-local"], arguments.as_slice()].concat();
+            assert!(Options::try_parse_from(all).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The *process* driver: each container is a real process on this machine, in real time.
+//!
+//! # Guarantees
+//!
+//! - A container and everything that it starts are gone when it has reported its end, and soon after
+//!   this program's end, whatever ended it (see [`shim`]).
+//! - A container sees no environment but `PATH`, its image's and its own.
+//! - What a container wrote is there before its end is reported, stays after it, and is bounded: in
+//!   lines, in bytes, in files and in the number of stopped tasks that are remembered.
+//! - A container's last report is `CannotStart` or `Exited`, and there is exactly one of them.
+//!
+//! # Limits
+//!
+//! Linux only. Programs share this machine's file system, users and network; CPU and memory limits
+//! are not enforced, and nothing but the program itself keeps it to its task's address.
+
+mod container;
+mod descendants;
+mod health;
+mod invocation;
+mod log;
+mod order;
+mod shim;
+mod supervised;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use tokio::{runtime::Handle, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{container::Container, log::LogBook, order::Progress};
+use crate::{
+    clock::Clock,
+    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec},
+    image::ImageMap,
+};
+
+pub use shim::shim_main_if_asked;
+
+/// How many stopped tasks keep their logs and scratch folders.
+const KEPT_TASKS: usize = 200;
+
+/// What a [`ProcessDriver`] needs to know.
+pub struct ProcessConfig {
+    /// Which program stands for which image.
+    pub images: ImageMap,
+    /// A folder of the driver's own: `tasks/TASK/CONTAINER.log` and the containers' scratch folders.
+    pub state: PathBuf,
+    /// The environment from which `PATH` and what the image map names are taken.
+    pub inherited: BTreeMap<OsString, OsString>,
+    /// The binary that calls [`shim_main_if_asked`]; `None` for this program itself.
+    pub shim: Option<PathBuf>,
+    /// Dates log lines.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for ProcessConfig {
+    /// Without the environment, which may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProcessConfig")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs tasks as processes.
+#[derive(Debug)]
+pub struct ProcessDriver {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    tracker: TaskTracker,
+    running: Arc<Mutex<HashMap<String, CancellationToken>>>,
+}
+
+/// What all containers use.
+pub(super) struct Shared {
+    images: RwLock<Arc<ImageMap>>,
+    state: PathBuf,
+    inherited: BTreeMap<OsString, OsString>,
+    shim: PathBuf,
+    clock: Arc<dyn Clock>,
+    logs: LogBook,
+    events: TaskEventSender,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn images(&self) -> Arc<ImageMap> {
+        Arc::clone(&self.images.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn folder(&self, task_id: &str) -> PathBuf {
+        self.state.join("tasks").join(task_id)
+    }
+}
+
+impl ProcessDriver {
+    /// Makes a driver that runs on the current tokio runtime and reports to `events`.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub fn new(config: ProcessConfig, events: TaskEventSender) -> Self {
+        let shared = Shared {
+            images: RwLock::new(Arc::new(config.images)),
+            state: config.state,
+            inherited: config.inherited,
+            shim: config.shim.unwrap_or_else(|| shim::THIS_PROGRAM.into()),
+            clock: config.clock,
+            logs: LogBook::new(KEPT_TASKS),
+            events,
+        };
+        Self {
+            shared: Arc::new(shared),
+            runtime: Handle::current(),
+            tracker: TaskTracker::new(),
+            running: Arc::default(),
+        }
+    }
+
+    /// Replaces the image map for containers that start from now on.
+    pub fn set_images(&self, images: ImageMap) {
+        *self.shared.images.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(images);
+    }
+
+    /// Stops all tasks, each within its containers' stop timeouts, and waits for their end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Tasks go on stopping when the returned future is dropped.
+    pub async fn shutdown(&self) {
+        {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            self.tracker.close();
+            running.values().for_each(CancellationToken::cancel);
+        }
+        self.tracker.wait().await;
+    }
+}
+
+impl TaskDriver for ProcessDriver {
+    fn start(&self, task: TaskSpec) {
+        let stop = CancellationToken::new();
+        {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            // A task that comes after the shutdown reports its containers' end at once.
+            if self.tracker.is_closed() {
+                stop.cancel();
+            }
+            if running.contains_key(&task.task_id) {
+                return;
+            }
+            running.insert(task.task_id.clone(), stop.clone());
+        }
+        let (shared, running) = (Arc::clone(&self.shared), Arc::clone(&self.running));
+        self.tracker.spawn_on(
+            async move {
+                let task = Arc::new(task);
+                let lives = containers(&shared, &task, &stop).into_iter().map(Container::run);
+                futures::future::join_all(lives).await;
+                running
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&task.task_id);
+                for forgotten in shared.logs.task_ended(&task.task_id) {
+                    let _ = std::fs::remove_dir_all(shared.folder(&forgotten));
+                }
+            },
+            &self.runtime,
+        );
+    }
+
+    fn stop(&self, task_id: &str) {
+        if let Some(stop) = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(task_id)
+        {
+            stop.cancel();
+        }
+    }
+
+    fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
+        self.shared.logs.last(task_id, container, limit)
+    }
+}
+
+/// The task's containers, each with ears for those that it depends on and that depend on it.
+fn containers(shared: &Arc<Shared>, task: &Arc<TaskSpec>, stop: &CancellationToken) -> Vec<Container> {
+    let progress: BTreeMap<&str, watch::Sender<Progress>> = task
+        .containers
+        .iter()
+        .map(|spec| (spec.name.as_str(), watch::Sender::default()))
+        .collect();
+    let listen = |name: &str| progress.get(name).map(watch::Sender::subscribe);
+    let life = |spec: &crate::driver::ContainerSpec| {
+        let dependents = task
+            .containers
+            .iter()
+            .filter(|other| other.depends_on.iter().any(|(name, _)| *name == spec.name));
+        Some(Container {
+            shared: Arc::clone(shared),
+            task: Arc::clone(task),
+            progress: progress.get(spec.name.as_str())?.clone(),
+            depends_on: spec
+                .depends_on
+                .iter()
+                .map(|(name, condition)| (name.clone(), condition.clone(), listen(name)))
+                .collect(),
+            dependents: dependents.filter_map(|other| listen(&other.name)).collect(),
+            stop: stop.clone(),
+            folder: shared.folder(&task.task_id),
+            spec: spec.clone(),
+        })
+    };
+    task.containers.iter().filter_map(life).collect()
+}

@@ -1,0 +1,12 @@
+//! The process driver with real processes, in real time: each test waits for conditions.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod dependencies;
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod starts;
