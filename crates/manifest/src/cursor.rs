@@ -14,18 +14,12 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn root(tree: &'a Tree) -> Self {
-        Self {
-            tree,
-            path: String::new(),
-        }
+        Self { tree, path: String::new() }
     }
 
     /// The member, unless it is absent or null.
     pub(crate) fn get(&self, key: &str) -> Option<Self> {
-        Some(Self {
-            tree: self.tree.get(key)?,
-            path: crate::faults::join(&self.path, key),
-        })
+        Some(Self { tree: self.tree.get(key)?, path: crate::faults::join(&self.path, key) })
     }
 
     /// Down several members.
@@ -33,13 +27,11 @@ impl<'a> Cursor<'a> {
         keys.iter().try_fold(self.clone(), |cursor, key| cursor.get(key))
     }
 
-    /// The items of a list, none for anything else.
+    /// The items of a list, none for anything else. Items that are nothing are refused elsewhere.
     pub(crate) fn items(&self) -> Vec<Self> {
-        let item = |(index, tree)| Self {
-            tree,
-            path: format!("{}[{index}]", self.path),
-        };
-        self.tree.items().iter().enumerate().map(item).collect()
+        let item = |(index, tree)| Self { tree, path: format!("{}[{index}]", self.path) };
+        let items = self.tree.items().iter().enumerate().filter(|(_, tree)| tree.data != Data::Null);
+        items.map(item).collect()
     }
 
     /// The items of the member.
@@ -98,15 +90,19 @@ impl Report<'_> {
         code: Code,
         message: impl Into<String>,
     ) -> Diagnostic {
-        let span = owner
-            .tree
-            .entry(key)
-            .map_or(owner.tree.span, |entry| match entry.value.data {
-                Data::List(_) | Data::Object(_) => entry.key_span,
-                _ => entry.value.span,
-            });
+        let span = owner.tree.entry(key).map_or(owner.tree.span, |entry| match entry.value.data {
+            Data::List(_) | Data::Object(_) => entry.key_span,
+            _ => entry.value.span,
+        });
         Diagnostic::error(code, self.sources.location(span), message)
             .field(crate::faults::join(&owner.path, key))
+    }
+
+    /// A member that is missing from its owner.
+    pub(crate) fn missing(&self, owner: &Cursor<'_>, field: &str, message: impl Into<String>) -> Diagnostic {
+        self.error(owner, Code::MissingField, message)
+            .label(format!("{} needs \"{field}\"", owner.path))
+            .field(crate::faults::join(&owner.path, field))
     }
 
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
@@ -116,14 +112,10 @@ impl Report<'_> {
     /// A number of a member outside `min..=max`.
     pub(crate) fn range(&mut self, owner: &Cursor<'_>, key: &str, min: i64, max: i64) {
         let Some(value) = owner.get(key) else { return };
-        if let Some(number) = owner
-            .number_of(key)
-            .filter(|number| !(min..=max).contains(number))
-        {
+        if let Some(number) = owner.number_of(key).filter(|number| !(min..=max).contains(number)) {
             let message = format!("{key} {number} is out of range");
-            let diagnostic = self
-                .error(&value, Code::OutOfRange, message)
-                .label(format!("must be {min}-{max}"));
+            let diagnostic =
+                self.error(&value, Code::OutOfRange, message).label(format!("must be {min}-{max}"));
             self.push(diagnostic);
         }
     }
@@ -134,9 +126,7 @@ impl Report<'_> {
         if count > most {
             let message = format!("{key} has {count} items");
             let label = format!("must have at most {most}");
-            let diagnostic = self
-                .error_at_key(owner, key, Code::WrongLength, message)
-                .label(label);
+            let diagnostic = self.error_at_key(owner, key, Code::WrongLength, message).label(label);
             self.push(diagnostic);
         }
     }
@@ -149,21 +139,17 @@ impl Report<'_> {
         let Some(text) = at.text() else { return };
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if text.is_empty() || text.len() > 255 || !text.chars().all(is_allowed) {
-            let message = format!("{what} {text:?} is not allowed");
+            let shown: String = text.chars().take(40).collect();
+            let dots = if shown.len() < text.len() { "..." } else { "" };
+            let message = format!("{what} \"{shown}{dots}\" is not allowed");
             let label = match text.chars().count() {
                 256.. => "longer than 255 characters",
                 _ => "expected 1 to 255 of A-Z, a-z, 0-9, _ and -",
             };
             let diagnostic = self.error(at, Code::InvalidName, message).label(label);
-            let cured: String = text
-                .chars()
-                .map(|c| if is_allowed(c) { c } else { '-' })
-                .collect();
+            let cured: String = text.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
             let is_cured = !text.is_empty() && text.len() <= 255;
-            self.push(match is_cured {
-                true => diagnostic.help(format!("did you mean {cured}?")),
-                false => diagnostic,
-            });
+            self.push(if is_cured { diagnostic.help(format!("did you mean {cured}?")) } else { diagnostic });
         }
     }
 
@@ -178,10 +164,7 @@ impl Report<'_> {
         for (position, item) in items.iter().enumerate() {
             let Some(value) = item.get(key) else { continue };
             let Some(name) = value.text() else { continue };
-            let first = items
-                .iter()
-                .take(position)
-                .find(|earlier| earlier.text_of(key) == Some(name));
+            let first = items.iter().take(position).find(|earlier| earlier.text_of(key) == Some(name));
             if let Some(first) = first.and_then(|first| first.get(key)) {
                 let diagnostic = self
                     .error(&value, code, message(name))

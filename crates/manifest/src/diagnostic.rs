@@ -1,13 +1,13 @@
 //! One thing that is wrong, with all that people need to mend it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::code::Code;
 use crate::key::Key;
 use crate::source::Location;
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The object, or the bundle, cannot be applied.
@@ -17,7 +17,7 @@ pub enum Severity {
 }
 
 /// One thing that is wrong with a bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// What kind of fault, of a closed list.
     pub code: Code,

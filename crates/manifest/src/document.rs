@@ -47,23 +47,14 @@ impl Document {
 
 fn kind(tree: &Tree, sources: &Sources, report: &mut Vec<Diagnostic>) -> Option<Kind> {
     let Some(node) = tree.get("kind") else {
-        let diagnostic = Diagnostic::error(
-            Code::MissingField,
-            sources.location(tree.span),
-            "\"kind\" is missing",
-        );
-        let known = Kind::ALL
-            .iter()
-            .map(|kind| kind.as_str())
-            .collect::<Vec<_>>()
-            .join(" or ");
+        let diagnostic =
+            Diagnostic::error(Code::MissingField, sources.location(tree.span), "\"kind\" is missing");
+        let known = Kind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" or ");
         report.push(
             diagnostic
                 .label("this document does not say what it is")
                 .field("kind")
-                .help(format!(
-                    "a manifest begins with apiVersion: {API_VERSION} and kind: {known}"
-                )),
+                .help(format!("a manifest begins with apiVersion: {API_VERSION} and kind: {known}")),
         );
         return None;
     };
@@ -75,22 +66,16 @@ fn kind(tree: &Tree, sources: &Sources, report: &mut Vec<Diagnostic>) -> Option<
     if KINDS_FOR_LATER.contains(&written) {
         let message = format!("the kind {written} is documented for a later version");
         let diagnostic = Diagnostic::error(Code::NotBuiltYet, at, message).field("kind");
-        report.push(
-            diagnostic
-                .label("this version does not do it")
-                .help("remove the document for now"),
-        );
+        report.push(diagnostic.label("this version does not do it").help("remove the document for now"));
         return None;
     }
     let diagnostic = Diagnostic::error(Code::UnknownKind, at, format!("unknown kind \"{written}\""))
         .label("expected Environment or Service")
         .field("kind");
-    report.push(
-        match nearest(written, Kind::ALL.iter().map(|kind| kind.as_str())) {
-            Some(best) => diagnostic.help(format!("did you mean {best}?")),
-            None => diagnostic,
-        },
-    );
+    report.push(match nearest(written, Kind::ALL.iter().map(|kind| kind.as_str())) {
+        Some(best) => diagnostic.help(format!("did you mean {best}?")),
+        None => diagnostic,
+    });
     None
 }
 
@@ -130,14 +115,20 @@ fn write(tree: &Tree, out: &mut String) {
 }
 
 /// The text of a file, or why it is none. A byte order mark is taken off.
-pub(crate) fn decode(path: &str, content: Vec<u8>) -> Result<String, Diagnostic> {
+pub(crate) fn decode(path: &str, content: Vec<u8>) -> Result<String, Box<Diagnostic>> {
     if content.len() > crate::limit::BYTES {
-        return Err(crate::limit::too_large(path, content.len()));
+        return Err(Box::new(crate::limit::too_large(path, content.len())));
     }
     let refuse = |message: String| {
         let location = crate::source::Location::of_file(path);
-        Diagnostic::error(Code::NotText, location, message).help(Code::NotText.cure())
+        Box::new(
+            Diagnostic::error(Code::NotText, location, message)
+                .help("save it as UTF-8, or keep it out of the bundle"),
+        )
     };
+    if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {
+        return Err(refuse("this is UTF-16, not UTF-8".to_owned()));
+    }
     if let Some(at) = content.iter().position(|byte| *byte == 0) {
         return Err(refuse(format!("this is no text: byte {} is NUL", to_u32(at) + 1)));
     }
@@ -145,10 +136,7 @@ pub(crate) fn decode(path: &str, content: Vec<u8>) -> Result<String, Diagnostic>
         Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            Err(refuse(format!(
-                "this is not UTF-8: byte {} begins no character",
-                to_u32(at) + 1
-            )))
+            Err(refuse(format!("this is not UTF-8: byte {} begins no character", to_u32(at) + 1)))
         }
     }
 }

@@ -13,9 +13,13 @@ use crate::v1::{self, Later, Moved};
 pub(crate) fn find(root: &'static Shape, document: &Tree, sources: &Sources) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let context = Context { root, sources };
+    let mut misspelt = Vec::new();
     check(root, document, Reading::Authored, &mut |violation| {
-        found.push(context.describe(&violation))
+        meant(&violation, &mut misspelt);
+        found.push(context.describe(&violation));
     });
+    // A misspelt field is told once, and not as a missing one, too.
+    found.retain(|fault| fault.code != Code::MissingField || !misspelt.contains(&fault.field));
     let mut path = Path::default();
     spellings(root, document, &mut path, sources, &mut found);
     found
@@ -33,11 +37,7 @@ impl Context<'_> {
         match &violation.problem {
             Problem::UnknownMember { name, shape } => self.unknown(violation, name, shape).field(field),
             Problem::MissingMember { name, .. } => {
-                let owner = if field.is_empty() {
-                    "the document"
-                } else {
-                    field.as_str()
-                };
+                let owner = if field.is_empty() { "the document" } else { field.as_str() };
                 Diagnostic::error(
                     Code::MissingField,
                     self.sources.location(node.span),
@@ -47,13 +47,22 @@ impl Context<'_> {
                 .field(join(&field, name))
             }
             Problem::WrongType { expected, .. } => {
-                let message = format!("expected {expected}, found {}", node.describe());
+                let found = match node.describe() {
+                    "a number" if *expected == "a whole number" => "a number with a fraction",
+                    found => found,
+                };
+                let message = format!("expected {expected}, found {found}");
                 let diagnostic = Diagnostic::error(Code::WrongType, self.value_or_key(violation), message)
                     .label(format!("expected {expected}"))
                     .field(field);
-                type_hints(expected, node)
-                    .into_iter()
-                    .fold(diagnostic, Diagnostic::help)
+                let is_container_list =
+                    matches!(node.data, Data::List(_)) && last(&violation.path) == "taskDefinition";
+                let diagnostic = if is_container_list {
+                    diagnostic.help("a list of containers stands under containerDefinitions")
+                } else {
+                    diagnostic
+                };
+                type_hints(expected, node).into_iter().fold(diagnostic, Diagnostic::help)
             }
             Problem::NotAllowed { value, values } => {
                 let diagnostic = Diagnostic::error(
@@ -64,6 +73,7 @@ impl Context<'_> {
                 .label(format!("expected {}", one_of(values)))
                 .field(field);
                 match nearest(value, values.iter().copied()) {
+                    _ if value.is_empty() => diagnostic.help("leave the field out"),
                     Some(best) => diagnostic.help(format!("did you mean {best}?")),
                     None => diagnostic,
                 }
@@ -74,57 +84,50 @@ impl Context<'_> {
                     .label(format!("must be {}", range(*min, *max)))
                     .field(field)
             }
-            Problem::WrongLength {
-                length,
-                min,
-                max,
-                unit,
-            } => {
-                let bound = |limit: Option<u64>| limit.map(|limit| limit as f64);
+            Problem::WrongLength { length, min, max, unit } => {
                 let message = format!("{} has {length} {unit}", last(&violation.path));
                 Diagnostic::error(Code::WrongLength, self.value_or_key(violation), message)
-                    .label(format!("must have {} {unit}", range(bound(*min), bound(*max))))
+                    .label(format!("must have {} {unit}", range(*min, *max)))
                     .field(field)
             }
         }
     }
 
     fn unknown(&self, violation: &Violation<'_, Tree>, name: &str, shape: &'static Shape) -> Diagnostic {
-        let location = self
-            .sources
-            .location(key_span(violation).unwrap_or(violation.node.span));
+        let location = self.sources.location(key_span(violation).unwrap_or(violation.node.span));
         let later = v1::service::LATER.iter().chain(v1::environment::LATER);
-        if let Some(later) = later
-            .into_iter()
-            .find(|later: &&Later| later.shape == shape.name && later.field == name)
+        if let Some(later) =
+            later.into_iter().find(|later: &&Later| later.shape == shape.name && later.field == name)
         {
             let message = format!("\"{name}\" is documented for a later version");
             return Diagnostic::error(Code::NotBuiltYet, location, message)
                 .label("this version does not do it")
                 .help(later.instead);
         }
-        if let Some(moved) = v1::service::MOVED
-            .iter()
-            .find(|moved: &&Moved| moved.shape == shape.name && moved.field == name)
+        if let Some(moved) =
+            v1::service::MOVED.iter().find(|moved: &&Moved| moved.shape == shape.name && moved.field == name)
         {
             let message = format!("\"{name}\" does not belong here");
             return Diagnostic::error(Code::BelongsElsewhere, location, message)
                 .label("said elsewhere in a manifest")
-                .help(format!("it belongs in {}", moved.place));
+                .help(moved.instead);
         }
         let diagnostic = Diagnostic::error(Code::UnknownField, location, format!("unknown field \"{name}\""))
             .label(format!("{} has no field of this name", owner(&violation.path)));
         let members = shape.members().iter().map(|member| member.name);
+        if v1::is_answer_only(shape, name) {
+            return diagnostic.help("only ECS's answers have it, not its requests: remove it");
+        }
+        if is_wrapper(violation, name) {
+            return diagnostic
+                .help(format!("the members inside it belong one level up, into {}", owner(&violation.path)));
+        }
         if let Some(best) = nearest(name, members.clone()) {
             return diagnostic.help(format!("did you mean \"{best}\"?"));
         }
         let places = places(self.root, name);
         if let Some((first, rest)) = places.split_first() {
-            let more = if rest.is_empty() {
-                String::new()
-            } else {
-                format!(" or {}", rest.join(" or "))
-            };
+            let more = if rest.is_empty() { String::new() } else { format!(" or {}", rest.join(" or ")) };
             return diagnostic.help(format!("it belongs at {first}{more}"));
         }
         match shape.members().len() {
@@ -139,6 +142,27 @@ impl Context<'_> {
         let key = key_span(violation).filter(|_| !is_scalar);
         self.sources.location(key.unwrap_or(violation.node.span))
     }
+}
+
+/// The paths of the fields that an unknown one was probably meant to be, or hides.
+fn meant(violation: &Violation<'_, Tree>, paths: &mut Vec<String>) {
+    let Problem::UnknownMember { name, shape } = &violation.problem else { return };
+    let mut owner = violation.path.clone();
+    owner.0.pop();
+    let owner = owner.to_string();
+    if is_wrapper(violation, name) {
+        let required = shape.members().iter().filter(|member| member.required);
+        paths.extend(required.map(|member| join(&owner, member.name)));
+    }
+    let best = nearest(name, shape.members().iter().map(|member| member.name));
+    paths.extend(best.map(|best| join(&owner, best)));
+}
+
+/// Whether an object repeats its owner's name: an answer that was pasted whole.
+fn is_wrapper(violation: &Violation<'_, Tree>, name: &str) -> bool {
+    let owner = violation.path.0.iter().rev().nth(1);
+    matches!(owner, Some(Segment::Member(owner)) if owner == name)
+        && matches!(violation.node.data, Data::Object(_))
 }
 
 fn key_span(violation: &Violation<'_, Tree>) -> Option<Span> {
@@ -162,17 +186,11 @@ fn last(path: &Path) -> String {
 fn owner(path: &Path) -> String {
     let mut owner = path.clone();
     owner.0.pop();
-    match owner.0.is_empty() {
-        true => "the document".to_owned(),
-        false => owner.to_string(),
-    }
+    if owner.0.is_empty() { "the document".to_owned() } else { owner.to_string() }
 }
 
 pub(crate) fn join(path: &str, name: &str) -> String {
-    match path.is_empty() {
-        true => name.to_owned(),
-        false => format!("{path}.{name}"),
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 /// `one of EC2, FARGATE`; long lists are cut.
@@ -185,9 +203,9 @@ fn one_of(values: &[&str]) -> String {
     }
 }
 
-fn range(min: Option<f64>, max: Option<f64>) -> String {
+fn range<N: PartialEq + std::fmt::Display>(min: Option<N>, max: Option<N>) -> String {
     match (min, max) {
-        (Some(min), Some(max)) if min.total_cmp(&max).is_eq() => format!("exactly {min}"),
+        (Some(min), Some(max)) if min == max => format!("exactly {min}"),
         (Some(min), Some(max)) => format!("{min}-{max}"),
         (Some(min), None) => format!("at least {min}"),
         (None, Some(max)) => format!("at most {max}"),
@@ -202,9 +220,7 @@ fn type_hints(expected: &str, node: &Tree) -> Vec<String> {
             vec![format!("write true: in YAML 1.2 {text} is a word like any other")]
         }
         ("true or false", "no" | "off" | "n" | "No" | "Off" | "False" | "FALSE" | "NO" | "OFF") => {
-            vec![format!(
-                "write false: in YAML 1.2 {text} is a word like any other"
-            )]
+            vec![format!("write false: in YAML 1.2 {text} is a word like any other")]
         }
         ("a whole number", _) => match whole(text) {
             Some(number) => vec![format!("write {number}")],
@@ -220,9 +236,7 @@ fn type_hints(expected: &str, node: &Tree) -> Vec<String> {
 fn whole(text: &str) -> Option<String> {
     let plain = text.replace('_', "");
     let digits = |prefix: &str, radix| {
-        plain
-            .strip_prefix(prefix)
-            .and_then(|rest| i64::from_str_radix(rest, radix).ok())
+        plain.strip_prefix(prefix).and_then(|rest| i64::from_str_radix(rest, radix).ok())
     };
     let number = digits("0x", 16)
         .or_else(|| digits("0o", 8))
@@ -271,10 +285,7 @@ fn spellings(
                     let diagnostic =
                         Diagnostic::error(Code::WrongType, location, "an item of this list is nothing");
                     found.push(
-                        diagnostic
-                            .label("expected a value")
-                            .field(path.to_string())
-                            .help("remove the item"),
+                        diagnostic.label("expected a value").field(path.to_string()).help("remove the item"),
                     );
                 }
                 spellings(item, element, path, sources, found);
@@ -283,10 +294,7 @@ fn spellings(
         }
         (Data::Object(entries), ShapeKind::Structure(_) | ShapeKind::Map { .. }) => {
             for entry in entries {
-                let member = shape
-                    .member(&entry.key)
-                    .map(|member| member.shape)
-                    .or_else(|| shape.element());
+                let member = shape.member(&entry.key).map(|member| member.shape).or_else(|| shape.element());
                 if let Some(member) = member {
                     path.0.push(Segment::Member(entry.key.clone()));
                     spellings(member, &entry.value, path, sources, found);

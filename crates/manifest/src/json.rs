@@ -11,14 +11,7 @@ use crate::yaml::duplicate_key;
 
 /// Reads a file's one document. A syntax error ends it.
 pub(crate) fn read(file: FileId, text: &str, sources: &Sources, report: &mut Vec<Diagnostic>) -> Vec<Tree> {
-    let mut reader = Reader {
-        file,
-        text,
-        at: 0,
-        sources,
-        report,
-        usage: Usage::default(),
-    };
+    let mut reader = Reader { file, text, at: 0, sources, report, usage: Usage::default() };
     let result = reader.document();
     if reader.usage.is_over() {
         let refusals = reader.usage.refusals(sources);
@@ -95,20 +88,12 @@ impl Reader<'_> {
     }
 
     fn span_from(&self, start: usize) -> Span {
-        Span {
-            file: self.file,
-            start: to_u32(start),
-            end: to_u32(self.at),
-        }
+        Span { file: self.file, start: to_u32(start), end: to_u32(self.at) }
     }
 
     fn here(&self) -> Span {
         let width = self.peek().map_or(0, char::len_utf8);
-        Span {
-            file: self.file,
-            start: to_u32(self.at),
-            end: to_u32(self.at + width),
-        }
+        Span { file: self.file, start: to_u32(self.at), end: to_u32(self.at + width) }
     }
 
     fn unexpected(&self, expected: &str, help: Option<&'static str>) -> SyntaxError {
@@ -146,30 +131,23 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Parsed<Data> {
-        let length = self
-            .rest()
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(self.rest().len());
+        let length =
+            self.rest().find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest().len());
         let data = match self.rest().get(..length) {
             Some("true") => Data::Boolean(true),
             Some("false") => Data::Boolean(false),
             Some("null") => Data::Null,
             word => {
                 let message = format!("this is not JSON: found the word {}", word.unwrap_or(""));
-                let span = Span {
-                    end: to_u32(self.at + length),
-                    ..self.here()
+                let span = Span { end: to_u32(self.at + length), ..self.here() };
+                let help = match word.unwrap_or("").to_ascii_lowercase().as_str() {
+                    "true" => "write true",
+                    "false" => "write false",
+                    "null" | "none" => "write null",
+                    _ => "a text stands in double quotes",
                 };
-                let (label, help) = (
-                    "expected a value".to_owned(),
-                    Some("a text stands in double quotes"),
-                );
-                return Err(SyntaxError {
-                    span,
-                    message,
-                    label,
-                    help,
-                });
+                let (label, help) = ("expected a value".to_owned(), Some(help));
+                return Err(SyntaxError { span, message, label, help });
             }
         };
         self.at += length;
@@ -200,10 +178,7 @@ impl Reader<'_> {
     }
 
     fn digits(&mut self) -> Parsed<()> {
-        let length = self
-            .rest()
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(self.rest().len());
+        let length = self.rest().find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest().len());
         if length == 0 {
             return Err(self.unexpected("a digit", None));
         }
@@ -217,20 +192,9 @@ impl Reader<'_> {
         let mut text = String::new();
         loop {
             let Some(next) = self.peek() else {
-                let (span, label) = (
-                    Span {
-                        end: to_u32(start + 1),
-                        ..self.span_from(start)
-                    },
-                    "opened here",
-                );
+                let (span, label) = (Span { end: to_u32(start + 1), ..self.span_from(start) }, "opened here");
                 let message = "this is not JSON: a string that never closes".to_owned();
-                return Err(SyntaxError {
-                    span,
-                    message,
-                    label: label.to_owned(),
-                    help: None,
-                });
+                return Err(SyntaxError { span, message, label: label.to_owned(), help: None });
             };
             match next {
                 '"' => {
@@ -286,10 +250,8 @@ impl Reader<'_> {
 
     fn hexadecimal(&mut self) -> Parsed<u32> {
         self.at += 1;
-        let digits = self
-            .rest()
-            .get(..4)
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let digits =
+            self.rest().get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) {
             Some(code) => {
                 self.at += 4;
@@ -302,11 +264,7 @@ impl Reader<'_> {
     fn deeper(&mut self, depth: usize) -> Parsed<()> {
         let here = self.here();
         self.usage.node(depth, here);
-        match depth > DEPTH {
-            // Also ends the recursion; the refusal of the limit takes this error's place.
-            true => Err(self.unexpected("fewer levels of nesting", None)),
-            false => Ok(()),
-        }
+        if depth > DEPTH { Err(self.unexpected("fewer levels of nesting", None)) } else { Ok(()) }
     }
 
     fn list(&mut self, depth: usize) -> Parsed<Tree> {
@@ -354,9 +312,7 @@ impl Reader<'_> {
         let key = self.string()?;
         let key_span = self.span_from(start);
         match seen.get(&key) {
-            Some(first) => self
-                .report
-                .push(duplicate_key(self.sources, &key, key_span, *first)),
+            Some(first) => self.report.push(duplicate_key(self.sources, &key, key_span, *first)),
             None => {
                 seen.insert(key.clone(), key_span);
             }
@@ -366,11 +322,7 @@ impl Reader<'_> {
             return Err(self.unexpected("a colon", None));
         }
         self.space();
-        Ok(Entry {
-            key,
-            key_span,
-            value: self.value(depth)?,
-        })
+        Ok(Entry { key, key_span, value: self.value(depth)? })
     }
 
     /// After an item: a comma and more (false), or the end (true).
@@ -387,12 +339,7 @@ impl Reader<'_> {
         if self.peek() == Some(close) {
             let message = "this is not JSON: a comma without an item after it".to_owned();
             let label = format!("nothing may stand between this and {close}");
-            return Err(SyntaxError {
-                span: comma,
-                message,
-                label,
-                help: Some("remove the comma"),
-            });
+            return Err(SyntaxError { span: comma, message, label, help: Some("remove the comma") });
         }
         Ok(false)
     }
@@ -412,10 +359,7 @@ mod tests {
 
     fn plain(tree: &Tree) -> serde_json::Value {
         coxswain_ecs_shapes::lower(
-            &coxswain_ecs_shapes::Shape {
-                name: "Any",
-                kind: coxswain_ecs_shapes::Kind::Blob,
-            },
+            &coxswain_ecs_shapes::Shape { name: "Any", kind: coxswain_ecs_shapes::Kind::Blob },
             tree,
         )
     }
@@ -430,10 +374,7 @@ mod tests {
         ] {
             let (documents, report) = read_text(text);
             assert_eq!(report, []);
-            assert_eq!(
-                plain(&documents[0]),
-                serde_json::from_str::<serde_json::Value>(text).unwrap()
-            );
+            assert_eq!(plain(&documents[0]), serde_json::from_str::<serde_json::Value>(text).unwrap());
         }
     }
 
@@ -480,12 +421,6 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_by_the_limit() {
         let (_, report) = read_text(&"[".repeat(100_000));
-        assert_eq!(
-            report
-                .iter()
-                .map(|diagnostic| diagnostic.code)
-                .collect::<Vec<_>>(),
-            [Code::TooDeep]
-        );
+        assert_eq!(report.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(), [Code::TooDeep]);
     }
 }

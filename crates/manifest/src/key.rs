@@ -15,13 +15,8 @@ pub enum Kind {
 }
 
 /// Kinds that are part of the design and refused by name until they are built.
-pub(crate) const KINDS_FOR_LATER: &[&str] = &[
-    "Job",
-    "Gateway",
-    "CertificateAuthority",
-    "Certificate",
-    "ClientCertificate",
-];
+pub(crate) const KINDS_FOR_LATER: &[&str] =
+    &["Job", "Gateway", "CertificateAuthority", "Certificate", "ClientCertificate"];
 
 impl Kind {
     /// Every kind, in the order in which they are listed to people.
@@ -78,11 +73,7 @@ pub struct Key {
 impl Key {
     /// The key of a service.
     pub fn service(environment: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            environment: environment.into(),
-            kind: Kind::Service,
-            name: name.into(),
-        }
+        Self { environment: environment.into(), kind: Kind::Service, name: name.into() }
     }
 }
 
@@ -111,16 +102,8 @@ impl FromStr for Key {
         if environment.is_empty() || name.is_empty() {
             return Err(invalid());
         }
-        let kind = Kind::ALL
-            .iter()
-            .copied()
-            .find(|known| known.lowercase() == kind)
-            .ok_or_else(invalid)?;
-        Ok(Self {
-            environment: environment.to_owned(),
-            kind,
-            name: name.to_owned(),
-        })
+        let kind = Kind::ALL.iter().copied().find(|known| known.lowercase() == kind).ok_or_else(invalid)?;
+        Ok(Self { environment: environment.to_owned(), kind, name: name.to_owned() })
     }
 }
 
@@ -153,15 +136,9 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_key_is_refused() {
-        for text in [
-            "",
-            "api",
-            "dev/api",
-            "dev/gateway/api",
-            "dev/service/",
-            "/service/api",
-            "dev/service/a/b",
-        ] {
+        for text in
+            ["", "api", "dev/api", "dev/gateway/api", "dev/service/", "/service/api", "dev/service/a/b"]
+        {
             assert!(text.parse::<Key>().is_err(), "{text}");
         }
     }

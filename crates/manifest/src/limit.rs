@@ -53,36 +53,15 @@ impl Usage {
     pub(crate) fn refusals(&self, sources: &Sources) -> Vec<Diagnostic> {
         let refuse = |code, at: Option<Span>, found: usize, limit: usize, what: &str| {
             at.map(|span| {
-                let message = format!(
-                    "the file has {} {what}; the limit is {}",
-                    grouped(found),
-                    grouped(limit)
-                );
+                let message =
+                    format!("the file has {} {what}; the limit is {}", grouped(found), grouped(limit));
                 Diagnostic::error(code, sources.location(span), message).label("the limit is passed here")
             })
         };
         [
-            refuse(
-                Code::TooManyDocuments,
-                self.too_many_documents,
-                self.documents,
-                DOCUMENTS,
-                "documents",
-            ),
-            refuse(
-                Code::TooManyNodes,
-                self.too_many_nodes,
-                self.nodes,
-                NODES,
-                "nodes",
-            ),
-            refuse(
-                Code::TooDeep,
-                self.too_deep,
-                self.depth,
-                DEPTH,
-                "levels of nesting",
-            ),
+            refuse(Code::TooManyDocuments, self.too_many_documents, self.documents, DOCUMENTS, "documents"),
+            refuse(Code::TooManyNodes, self.too_many_nodes, self.nodes, NODES, "nodes"),
+            refuse(Code::TooDeep, self.too_deep, self.depth, DEPTH, "levels of nesting"),
         ]
         .into_iter()
         .flatten()
@@ -96,11 +75,7 @@ impl Usage {
 
 /// The refusal of a file of so many bytes.
 pub(crate) fn too_large(path: &str, bytes: usize) -> Diagnostic {
-    let message = format!(
-        "the file has {} bytes; the limit is {} (1 MB)",
-        grouped(bytes),
-        grouped(BYTES)
-    );
+    let message = format!("the file has {} bytes; the limit is {} (1 MB)", grouped(bytes), grouped(BYTES));
     Diagnostic::error(Code::FileTooLarge, Location::of_file(path), message)
         .help("split the file, or keep it out of the bundle")
 }
@@ -110,7 +85,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

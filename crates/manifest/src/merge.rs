@@ -29,9 +29,7 @@ const KEYS: &[(&str, &str)] = &[
 
 /// The member that tells items of that shape apart, if any does.
 pub(crate) fn list_key(item: &Shape) -> Option<&'static str> {
-    KEYS.iter()
-        .find(|(shape, _)| *shape == item.name)
-        .map(|(_, key)| *key)
+    KEYS.iter().find(|(shape, _)| *shape == item.name).map(|(_, key)| *key)
 }
 
 /// `own` over `defaults`, both of that shape.
@@ -46,11 +44,7 @@ pub(crate) fn merge(shape: &Shape, defaults: &Tree, own: &Tree) -> Tree {
         }
         _ => return own.clone(),
     };
-    Tree {
-        data,
-        span: own.span,
-        reference: None,
-    }
+    Tree { data, span: own.span, reference: None }
 }
 
 fn objects(shape: &Shape, below: &[Entry], above: &[Entry]) -> Vec<Entry> {
@@ -58,25 +52,16 @@ fn objects(shape: &Shape, below: &[Entry], above: &[Entry]) -> Vec<Entry> {
         .iter()
         .map(|own| {
             let default = below.iter().find(|default| default.key == own.key);
-            let member = shape
-                .member(&own.key)
-                .map(|member| member.shape)
-                .or_else(|| shape.element());
+            let member = shape.member(&own.key).map(|member| member.shape).or_else(|| shape.element());
             match default.zip(member) {
-                Some((default, member)) => Entry {
-                    value: merge(member, &default.value, &own.value),
-                    ..own.clone()
-                },
+                Some((default, member)) => {
+                    Entry { value: merge(member, &default.value, &own.value), ..own.clone() }
+                }
                 None => own.clone(),
             }
         })
         .collect();
-    merged.extend(
-        below
-            .iter()
-            .filter(|default| !above.iter().any(|own| own.key == default.key))
-            .cloned(),
-    );
+    merged.extend(below.iter().filter(|default| !above.iter().any(|own| own.key == default.key)).cloned());
     merged
 }
 

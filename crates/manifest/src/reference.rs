@@ -40,41 +40,44 @@ enum Target {
 }
 
 /// What each form is called in messages.
-const FORMS: &[&str] = &[
-    "param:/path",
-    "env.name",
-    "env.region",
-    "env.account",
-    "env.cluster",
-    "env.tags.X",
-];
+const FORMS: &[&str] = &["param:/path", "env.name", "env.region", "env.account", "env.cluster", "env.tags.X"];
 
 /// Turns every text of the tree that holds references into a [`Template`].
 pub(crate) fn find(tree: &mut Tree, sources: &Sources, report: &mut Vec<Diagnostic>) {
     match &mut tree.data {
         Data::Text(text) if text.contains("${") => {
             let source = sources.slice(tree.span);
-            let mut scan = Scan {
-                span: tree.span,
-                source,
-                searched: 0,
-                sources,
-                report,
-            };
+            let mut scan = Scan { span: tree.span, source, searched: 0, sources, report };
             tree.data = scan.template(text);
         }
-        Data::List(items) => items.iter_mut().for_each(|item| find(item, sources, report)),
+        Data::List(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                let before = report.len();
+                find(item, sources, report);
+                within(&format!("[{index}]"), before, report);
+            }
+        }
         Data::Object(entries) => {
             for entry in entries {
+                let before = report.len();
                 if entry.key.contains("${") {
                     let message = "a key cannot hold a reference";
                     let location = sources.location(entry.key_span);
                     report.push(Diagnostic::error(Code::ReferenceNotAllowed, location, message));
                 }
                 find(&mut entry.value, sources, report);
+                within(&entry.key, before, report);
             }
         }
         _ => {}
+    }
+}
+
+/// What was reported since `before` lies below that member or item.
+fn within(segment: &str, before: usize, report: &mut [Diagnostic]) {
+    for diagnostic in report.iter_mut().skip(before) {
+        let dot = if diagnostic.field.is_empty() || diagnostic.field.starts_with('[') { "" } else { "." };
+        diagnostic.field = format!("{segment}{dot}{}", diagnostic.field);
     }
 }
 
@@ -129,42 +132,26 @@ impl Scan<'_> {
                 self.sources.location(span),
                 "a reference has no closing brace",
             );
-            self.report.push(
-                diagnostic
-                    .label("${ starts here")
-                    .help("write $${ for a literal ${"),
-            );
+            self.report.push(diagnostic.label("${ starts here").help("write $${ for a literal ${"));
             return Piece::Broken;
         };
         match target(inside) {
-            Ok(target) => Piece::Reference(Reference {
-                target,
-                written: written.to_owned(),
-                span,
-            }),
+            Ok(target) => Piece::Reference(Reference { target, written: written.to_owned(), span }),
             Err(refusal) => {
-                self.report
-                    .push(refusal.into_diagnostic(written, inside, self.sources.location(span)));
+                self.report.push(refusal.into_diagnostic(written, inside, self.sources.location(span)));
                 Piece::Broken
             }
         }
     }
 
     fn place(&mut self, written: &str) -> Span {
-        let found = self
-            .source
-            .get(self.searched..)
-            .and_then(|source| source.find(written));
+        let found = self.source.get(self.searched..).and_then(|source| source.find(written));
         match found {
             Some(at) => {
                 let start = self.searched + at;
                 self.searched = start + written.len();
                 let at = |offset: usize| self.span.start.saturating_add(to_u32(offset));
-                Span {
-                    start: at(start),
-                    end: at(self.searched),
-                    ..self.span
-                }
+                Span { start: at(start), end: at(self.searched), ..self.span }
             }
             // An escape or a fold inside the reference: the whole scalar has to do.
             None => self.span,
@@ -183,9 +170,10 @@ fn target(inside: &str) -> Result<Target, Refusal> {
     if let Some(path) = inside.strip_prefix("param:") {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
         let is_path = path.starts_with('/') && !path.ends_with('/') && !path.contains("//");
-        return match is_path && path.chars().all(is_allowed) {
-            true => Ok(Target::Parameter(path.to_owned())),
-            false => Err(Refusal::Path),
+        return if is_path && path.chars().all(is_allowed) {
+            Ok(Target::Parameter(path.to_owned()))
+        } else {
+            Err(Refusal::Path)
         };
     }
     match inside {
@@ -241,11 +229,7 @@ pub(crate) fn parameters(tree: &Tree, names: &mut BTreeSet<String>) {
     match &tree.data {
         Data::Template(template) => {
             for piece in &template.pieces {
-                if let Piece::Reference(Reference {
-                    target: Target::Parameter(path),
-                    ..
-                }) = piece
-                {
+                if let Piece::Reference(Reference { target: Target::Parameter(path), .. }) = piece {
                     names.insert(path.clone());
                 }
             }
@@ -275,9 +259,7 @@ fn first_where<'a>(tree: &'a Tree, is_wanted: &dyn Fn(&Target) -> bool) -> Optio
             _ => None,
         }),
         Data::List(items) => items.iter().find_map(|item| first_where(item, is_wanted)),
-        Data::Object(entries) => entries
-            .iter()
-            .find_map(|entry| first_where(&entry.value, is_wanted)),
+        Data::Object(entries) => entries.iter().find_map(|entry| first_where(&entry.value, is_wanted)),
         _ => None,
     }
 }
@@ -314,15 +296,19 @@ pub(crate) fn substitute(
             }
         }
         Data::List(items) => {
-            items
-                .iter_mut()
-                .for_each(|item| substitute(item, values, sources, report));
+            for (index, item) in items.iter_mut().enumerate() {
+                let before = report.len();
+                substitute(item, values, sources, report);
+                within(&format!("[{index}]"), before, report);
+            }
             splice(items);
         }
         Data::Object(entries) => {
-            entries
-                .iter_mut()
-                .for_each(|entry| substitute(&mut entry.value, values, sources, report));
+            for entry in entries {
+                let before = report.len();
+                substitute(&mut entry.value, values, sources, report);
+                within(&entry.key, before, report);
+            }
         }
         _ => {}
     }
@@ -384,17 +370,11 @@ impl Template {
                 }
                 Found::List(_) => {
                     let message = format!("{} is a list and stands inside a text", reference.written);
-                    report.push(unresolved(
-                        message,
-                        "a list fits only where it is the whole value",
-                    ));
+                    report.push(unresolved(message, "a list fits only where it is the whole value"));
                     is_complete = false;
                 }
                 Found::Nothing(why) => {
-                    report.push(unresolved(
-                        format!("{} {why}", reference.written),
-                        "no value to put here",
-                    ));
+                    report.push(unresolved(format!("{} {why}", reference.written), "no value to put here"));
                     is_complete = false;
                 }
                 Found::NotYet => is_complete = false,

@@ -36,34 +36,23 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> Strin
         group = group.element(Level::HELP.message(help.as_str()));
     }
     group = group.element(Level::NOTE.with_name("docs").message(docs.as_str()));
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    let rendered = renderer.term_width(WIDTH).render(&[group]);
-    with_field(&rendered, diagnostic) + "\n"
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let text = renderer.term_width(WIDTH).render(&[group]);
+    with_field(&text, diagnostic) + "\n"
 }
 
 fn excerpt<'a>(diagnostic: &'a Diagnostic, file: &'a str, text: &'a str) -> Snippet<'a, Annotation<'a>> {
     let mut snippet = Snippet::source(text).path(file);
     if diagnostic.location.file == file {
         let annotation = AnnotationKind::Primary.span(bytes(text, &diagnostic.location));
-        snippet = snippet.annotation(match diagnostic.label.is_empty() {
-            true => annotation,
-            false => annotation.label(diagnostic.label.as_str()),
+        snippet = snippet.annotation(if diagnostic.label.is_empty() {
+            annotation
+        } else {
+            annotation.label(diagnostic.label.as_str())
         });
     }
-    for (location, why) in diagnostic
-        .secondary
-        .iter()
-        .filter(|(location, _)| location.file == file)
-    {
-        snippet = snippet.annotation(
-            AnnotationKind::Context
-                .span(bytes(text, location))
-                .label(why.as_str()),
-        );
+    for (location, why) in diagnostic.secondary.iter().filter(|(location, _)| location.file == file) {
+        snippet = snippet.annotation(AnnotationKind::Context.span(bytes(text, location)).label(why.as_str()));
     }
     snippet
 }
@@ -73,11 +62,9 @@ fn bytes(text: &str, location: &Location) -> Range<usize> {
     let line_index = (location.line as usize).saturating_sub(1);
     let line_start: usize = text.split_inclusive('\n').take(line_index).map(str::len).sum();
     let line = text.get(line_start..).unwrap_or("");
+    let line = line.split(['\n', '\r']).next().unwrap_or("");
     let at = |characters: u32| {
-        let byte = line
-            .char_indices()
-            .nth(characters as usize)
-            .map_or(line.len(), |(byte, _)| byte);
+        let byte = line.char_indices().nth(characters as usize).map_or(line.len(), |(byte, _)| byte);
         line_start + byte
     };
     let start = location.column.saturating_sub(1);
@@ -85,18 +72,15 @@ fn bytes(text: &str, location: &Location) -> Range<usize> {
 }
 
 /// The object and field behind the place, which the excerpt's own renderer does not know.
-fn with_field(rendered: &str, diagnostic: &Diagnostic) -> String {
-    let object = diagnostic
-        .object
-        .as_ref()
-        .map(|Key { kind, name, .. }| format!("{kind} \"{name}\""));
+fn with_field(text: &str, diagnostic: &Diagnostic) -> String {
+    let object = diagnostic.object.as_ref().map(|Key { kind, name, .. }| format!("{kind} \"{name}\""));
     let suffix = match (object, diagnostic.field.as_str()) {
-        (None, "") => return rendered.to_owned(),
+        (None, "") => return text.to_owned(),
         (Some(object), "") => format!("  ({object})"),
         (None, field) => format!("  ({field})"),
         (Some(object), field) => format!("  ({object} -> {field})"),
     };
-    let mut lines: Vec<String> = rendered.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if let Some(line) = lines.iter_mut().find(|line| line.contains("-->")) {
         line.push_str(&suffix);
     }

@@ -6,13 +6,14 @@ use coxswain_ecs_shapes::{Shape, lower};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::load::{Loaded, Service, in_order, judge};
+use crate::judge::{Service, faults_of};
+use crate::load::{Loaded, in_order};
 use crate::merge::list_key;
 use crate::reference::{self, Values};
 use crate::resolved::{
     Count, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
 };
-use crate::source::{Sources, Span};
+use crate::source::{Location, Sources, Span};
 use crate::tree::{Data, Tree};
 use crate::v1;
 
@@ -29,30 +30,31 @@ impl Loaded {
         &self,
         parameters: &BTreeMap<String, ParameterValue>,
     ) -> Result<Resolved, Vec<Diagnostic>> {
-        let Some(environment) = &self.environment else {
+        let Some(environment) = &self.environment.settings else {
             return Err(self.diagnostics.clone());
         };
         let scope = Scope {
             environment,
-            defaults: self.environment_span,
+            document: self.environment.tree.as_ref().map(|tree| tree.span),
+            cluster: self
+                .environment
+                .at(&["spec", "cluster"])
+                .map(|cluster| self.sources.location(cluster.span)),
             sources: &self.sources,
             parameters,
         };
-        let objects = self
-            .services
-            .iter()
-            .map(|service| (service.key.clone(), scope.resolve(service)))
-            .collect();
-        Ok(Resolved {
-            environment: environment.clone(),
-            objects,
-        })
+        let objects =
+            self.services.iter().map(|service| (service.key.clone(), scope.resolve(service))).collect();
+        Ok(Resolved { environment: environment.clone(), objects })
     }
 }
 
 struct Scope<'a> {
     environment: &'a EnvironmentSettings,
-    defaults: Option<Span>,
+    /// The Environment's document.
+    document: Option<Span>,
+    /// Where the Environment names its cluster.
+    cluster: Option<Location>,
     sources: &'a Sources,
     parameters: &'a BTreeMap<String, ParameterValue>,
 }
@@ -65,19 +67,11 @@ impl Scope<'_> {
         }
         let mut tree = service.tree.clone();
         let mut found = Vec::new();
-        let values = Values {
-            environment: Some(self.environment),
-            parameters: Some(self.parameters),
-        };
+        let values = Values { environment: Some(self.environment), parameters: Some(self.parameters) };
         reference::substitute(&mut tree, &values, self.sources, &mut found);
-        found.extend(judge(&tree, self.sources));
+        found.extend(faults_of(&tree, self.sources));
         if found.iter().any(is_error) {
-            return Err(in_order(
-                found
-                    .into_iter()
-                    .map(|found| found.object(Some(&service.key)))
-                    .collect(),
-            ));
+            return Err(in_order(found.into_iter().map(|found| found.object(Some(&service.key))).collect()));
         }
         Ok(self.lower(service, &tree))
     }
@@ -90,35 +84,20 @@ impl Scope<'_> {
         let mut definition = lower(&v1::service::TASK_DEFINITION, definition_tree);
         let mut wanted = lower(&v1::service::SERVICE, service_tree);
         let mut origins = Vec::new();
-        self.origins(
-            &v1::service::TASK_DEFINITION,
-            definition_tree,
-            "taskDefinition",
-            None,
-            &mut origins,
-        );
+        self.origins(&v1::service::TASK_DEFINITION, definition_tree, "taskDefinition", None, &mut origins);
         self.origins(&v1::service::SERVICE, service_tree, "service", None, &mut origins);
-        let family = fill(
-            &mut definition,
-            "taskDefinition",
-            "family",
-            &service.key.name,
-            &mut origins,
-        );
-        fill(
-            &mut wanted,
-            "service",
-            "serviceName",
-            &service.key.name,
-            &mut origins,
-        );
-        fill(
-            &mut wanted,
-            "service",
-            "cluster",
-            &self.environment.cluster,
-            &mut origins,
-        );
+        let name = service.key.name.as_str();
+        let mut fill = |request: &mut Value, path: &str, default: &str, source: OriginSource| {
+            let (value, is_default) = filled(request, path, default);
+            if is_default {
+                origins.push(Origin { path: path.to_owned(), source });
+            }
+            value
+        };
+        let family = fill(&mut definition, "taskDefinition.family", name, OriginSource::Coxswain);
+        fill(&mut wanted, "service.serviceName", name, OriginSource::Coxswain);
+        let cluster = self.cluster.clone().map_or(OriginSource::Coxswain, OriginSource::Environment);
+        fill(&mut wanted, "service.cluster", &self.environment.cluster, cluster);
         let drift = v1::environment::drift_policy(spec.get("drift"));
         ResolvedService {
             key: service.key.clone(),
@@ -167,113 +146,70 @@ impl Scope<'_> {
             (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
         });
         if !is_same_layer {
-            origins.push(Origin {
-                path: path.to_owned(),
-                source: source.clone(),
-            });
+            origins.push(Origin { path: path.to_owned(), source: source.clone() });
         }
         for entry in tree.entries() {
-            let member = shape
-                .member(&entry.key)
-                .map(|member| member.shape)
-                .or_else(|| shape.element());
+            let member = shape.member(&entry.key).map(|member| member.shape).or_else(|| shape.element());
             if let Some(member) = member {
-                self.origins(
-                    member,
-                    &entry.value,
-                    &format!("{path}.{}", entry.key),
-                    Some(&source),
-                    origins,
-                );
+                self.origins(member, &entry.value, &format!("{path}.{}", entry.key), Some(&source), origins);
             }
         }
         let Some(item_shape) = shape.element() else { return };
         for (index, item) in tree.items().iter().enumerate() {
             let key = list_key(item_shape).and_then(|key| item.get(key)?.text());
             let name = key.map_or_else(|| index.to_string(), str::to_owned);
-            self.origins(
-                item_shape,
-                item,
-                &format!("{path}[{name}]"),
-                Some(&source),
-                origins,
-            );
+            self.origins(item_shape, item, &format!("{path}[{name}]"), Some(&source), origins);
         }
     }
 
     fn source(&self, tree: &Tree) -> OriginSource {
         let location = self.sources.location(tree.span);
         if let Some(reference) = &tree.reference {
-            return OriginSource::Reference {
-                reference: reference.clone(),
-                location,
-            };
+            return OriginSource::Reference { reference: reference.clone(), location };
         }
-        let is_default = self.defaults.is_some_and(|defaults| {
-            defaults.file == tree.span.file && (defaults.start..=defaults.end).contains(&tree.span.start)
+        let is_default = self.document.is_some_and(|document| {
+            document.file == tree.span.file && (document.start..=document.end).contains(&tree.span.start)
         });
-        match is_default {
-            true => OriginSource::Environment(location),
-            false => OriginSource::Manifest(location),
-        }
+        if is_default { OriginSource::Environment(location) } else { OriginSource::Manifest(location) }
     }
 }
 
-/// Sets a member that the manifest leaves out; its value either way.
-fn fill(request: &mut Value, part: &str, member: &str, default: &str, origins: &mut Vec<Origin>) -> String {
-    let Some(members) = request.as_object_mut() else {
-        return default.to_owned();
-    };
-    if let Some(own) = members.get(member).and_then(Value::as_str) {
-        return own.to_owned();
+/// Sets the member at the end of `path`, if the manifest leaves it out; its value either way, and
+/// whether it is the default.
+fn filled(request: &mut Value, path: &str, default: &str) -> (String, bool) {
+    let member = path.rsplit('.').next().unwrap_or(path);
+    if let Some(own) = request.get(member).and_then(Value::as_str) {
+        return (own.to_owned(), false);
     }
-    members.insert(member.to_owned(), Value::from(default));
-    origins.push(Origin {
-        path: format!("{part}.{member}"),
-        source: OriginSource::Coxswain,
-    });
-    default.to_owned()
+    if let Some(members) = request.as_object_mut() {
+        members.insert(member.to_owned(), Value::from(default));
+    }
+    (default.to_owned(), true)
 }
 
 /// The circuit breaker with rollback, unless the manifest says what it wants of it. Only ECS's own
 /// deployment controller has one.
 fn creation_defaults(service: &Value) -> Value {
-    let controller = service
-        .pointer("/deploymentController/type")
-        .and_then(Value::as_str);
-    let is_named = service
-        .pointer("/deploymentConfiguration/deploymentCircuitBreaker")
-        .is_some();
-    match is_named || !matches!(controller, None | Some("ECS")) {
-        true => json!({}),
-        false => {
-            json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}})
-        }
+    let controller = service.pointer("/deploymentController/type").and_then(Value::as_str);
+    let is_named = service.pointer("/deploymentConfiguration/deploymentCircuitBreaker").is_some();
+    if is_named || !matches!(controller, None | Some("ECS")) {
+        json!({})
+    } else {
+        json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}})
     }
 }
 
 fn count(spec: &Tree) -> Count {
-    let fixed = spec
-        .get("count")
-        .and_then(|count| count.get("fixed")?.text()?.trim().parse().ok());
+    let fixed = spec.get("count").and_then(|count| count.get("fixed")?.text()?.trim().parse().ok());
     fixed.map_or(Count::Unmanaged, Count::Fixed)
 }
 
 fn progress_deadline(spec: &Tree) -> u32 {
-    let deadline = spec
-        .get("rollout")
-        .and_then(|rollout| rollout.get("progressDeadlineSeconds"));
-    let seconds = deadline
-        .and_then(Tree::text)
-        .and_then(|text| text.trim().parse().ok());
+    let deadline = spec.get("rollout").and_then(|rollout| rollout.get("progressDeadlineSeconds"));
+    let seconds = deadline.and_then(Tree::text).and_then(|text| text.trim().parse().ok());
     seconds.unwrap_or(v1::service::PROGRESS_DEADLINE_SECONDS)
 }
 
 fn texts(list: Option<&Tree>) -> Vec<String> {
-    list.map(Tree::items)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(Tree::text)
-        .map(str::to_owned)
-        .collect()
+    list.map(Tree::items).unwrap_or_default().iter().filter_map(Tree::text).map(str::to_owned).collect()
 }

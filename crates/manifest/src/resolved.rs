@@ -112,10 +112,7 @@ impl ResolvedService {
             path.strip_prefix(origin.path.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        self.origins
-            .iter()
-            .filter(leads)
-            .max_by_key(|origin| origin.path.len())
+        self.origins.iter().filter(leads).max_by_key(|origin| origin.path.len())
     }
 }
 

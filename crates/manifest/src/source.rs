@@ -30,12 +30,7 @@ pub struct Location {
 impl Location {
     /// A whole file.
     pub(crate) fn of_file(path: &str) -> Self {
-        Self {
-            file: path.to_owned(),
-            line: 0,
-            column: 0,
-            length: 0,
-        }
+        Self { file: path.to_owned(), line: 0, column: 0, length: 0 }
     }
 }
 
@@ -63,23 +58,20 @@ pub(crate) struct Span {
 impl Span {
     /// The smallest span that covers both, which lie in one file.
     pub(crate) fn to(self, end: Self) -> Self {
-        Self {
-            end: end.end.max(self.start),
-            ..self
-        }
+        Self { end: end.end.max(self.start), ..self }
     }
 }
 
 /// The texts of all files that could be read as text, for excerpts.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    files: Arc<Vec<Text>>,
+    texts: Arc<Vec<Text>>,
 }
 
 #[derive(Debug)]
 struct Text {
     path: String,
-    text: String,
+    content: String,
     /// Where each line starts, in bytes; the first is 0.
     lines: Vec<u32>,
 }
@@ -87,50 +79,36 @@ struct Text {
 impl Sources {
     /// Takes the files in the order in which their ids are given out.
     pub(crate) fn new(files: Vec<(String, String)>) -> Self {
-        let files = files
-            .into_iter()
-            .map(|(path, text)| Text::new(path, text))
-            .collect();
-        Self {
-            files: Arc::new(files),
-        }
+        let files = files.into_iter().map(|(path, text)| Text::new(path, text)).collect();
+        Self { texts: Arc::new(files) }
     }
 
     /// Every file with its id.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (FileId, &str, &str)> {
         (0_u32..)
-            .zip(self.files.iter())
-            .map(|(id, file)| (FileId(id), file.path.as_str(), file.text.as_str()))
+            .zip(self.texts.iter())
+            .map(|(id, file)| (FileId(id), file.path.as_str(), file.content.as_str()))
     }
 
     /// The text of the file of that path.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.files
-            .iter()
-            .find(|file| file.path == path)
-            .map(|file| file.text.as_str())
+        self.texts.iter().find(|file| file.path == path).map(|file| file.content.as_str())
     }
 
     /// The text of a span.
     pub(crate) fn slice(&self, span: Span) -> &str {
-        let file = self.files.get(span.file.0 as usize);
-        file.and_then(|file| file.text.get(span.start as usize..span.end as usize))
-            .unwrap_or("")
+        let file = self.texts.get(span.file.0 as usize);
+        file.and_then(|file| file.content.get(span.start as usize..span.end as usize)).unwrap_or("")
     }
 
     /// Where a span is, for people. A span of several lines ends with its first.
     pub(crate) fn location(&self, span: Span) -> Location {
-        let Some(file) = self.files.get(span.file.0 as usize) else {
-            return Location {
-                file: String::new(),
-                line: 0,
-                column: 0,
-                length: 0,
-            };
+        let Some(file) = self.texts.get(span.file.0 as usize) else {
+            return Location { file: String::new(), line: 0, column: 0, length: 0 };
         };
         let line = file.lines.partition_point(|start| *start <= span.start).max(1);
         let line_start = file.lines.get(line - 1).copied().unwrap_or(0);
-        let text = |from: u32, to: u32| file.text.get(from as usize..to as usize).unwrap_or("");
+        let text = |from: u32, to: u32| file.content.get(from as usize..to as usize).unwrap_or("");
         let rest = text(span.start, span.end.max(span.start));
         let first = rest.split(['\n', '\r']).next().unwrap_or("");
         Location {
@@ -144,13 +122,10 @@ impl Sources {
 
 impl Text {
     fn new(path: String, text: String) -> Self {
-        let starts = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n')
-            .map(|(at, _)| to_u32(at) + 1);
+        let starts =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| to_u32(at) + 1);
         let lines = std::iter::once(0).chain(starts).collect();
-        Self { path, text, lines }
+        Self { path, content: text, lines }
     }
 }
 

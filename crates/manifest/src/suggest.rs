@@ -17,10 +17,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> 
 
 /// Case, underscores and hyphens are how other tools spell the same name.
 fn fold(word: &str) -> String {
-    word.chars()
-        .filter(|c| !matches!(c, '_' | '-'))
-        .flat_map(char::to_lowercase)
-        .collect()
+    word.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 
 /// No place is looked for deeper than this; ECS's own shapes end well above.
@@ -86,10 +83,7 @@ mod tests {
     #[test]
     fn a_name_is_found_where_it_belongs() {
         let root = crate::v1::document(crate::Kind::Service);
-        assert_eq!(
-            places(root, "image"),
-            ["spec.taskDefinition.containerDefinitions[].image"]
-        );
+        assert_eq!(places(root, "image"), ["spec.taskDefinition.containerDefinitions[].image"]);
         assert_eq!(places(root, "nowhere"), Vec::<String>::new());
     }
 }

@@ -39,11 +39,7 @@ pub(crate) struct Entry {
 
 impl Tree {
     pub(crate) fn new(data: Data, span: Span) -> Self {
-        Self {
-            data,
-            span,
-            reference: None,
-        }
+        Self { data, span, reference: None }
     }
 
     /// The members, empty where this is no object.
@@ -69,9 +65,7 @@ impl Tree {
 
     /// The first member's value, unless it is null.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        self.entry(key)
-            .map(|entry| &entry.value)
-            .filter(|value| !matches!(value.data, Data::Null))
+        self.entry(key).map(|entry| &entry.value).filter(|value| !matches!(value.data, Data::Null))
     }
 
     /// The text of a scalar that is known.
@@ -82,6 +76,11 @@ impl Tree {
             Data::Boolean(false) => Some("false"),
             _ => None,
         }
+    }
+
+    /// Whether this is a list without items.
+    pub(crate) fn is_empty_list(&self) -> bool {
+        matches!(&self.data, Data::List(items) if items.is_empty())
     }
 
     /// Whether the value waits for a reference.
@@ -111,12 +110,9 @@ impl Node for Tree {
             Data::Text(text) => View::String(text),
             Data::Template(_) => View::Unknown,
             Data::List(items) => View::List(items),
-            Data::Object(entries) => View::Object(
-                entries
-                    .iter()
-                    .map(|entry| (entry.key.as_str(), &entry.value))
-                    .collect(),
-            ),
+            Data::Object(entries) => {
+                View::Object(entries.iter().map(|entry| (entry.key.as_str(), &entry.value)).collect())
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn read(file: FileId, text: &str, sources: &Sources, report: &mut Vec
         sources,
         report,
         usage: Usage::default(),
+        refused: 0,
         stack: Vec::new(),
         documents: Vec::new(),
     };
@@ -41,22 +42,18 @@ struct Reader<'a> {
     sources: &'a Sources,
     report: &'a mut Vec<Diagnostic>,
     usage: Usage,
+    refused: usize,
     stack: Vec<Frame>,
     documents: Vec<Tree>,
 }
 
+/// Anchors, aliases, tags and odd keys that are told of one file.
+const MOST_REFUSALS: usize = 50;
+
 /// A list or object that is still open.
 enum Frame {
-    List {
-        start: Span,
-        items: Vec<Tree>,
-    },
-    Object {
-        start: Span,
-        entries: Vec<Entry>,
-        seen: HashMap<String, Span>,
-        key: Option<Key>,
-    },
+    List { start: Span, items: Vec<Tree> },
+    Object { start: Span, entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<Key> },
 }
 
 /// A key that waits for its value.
@@ -87,7 +84,7 @@ impl Reader<'_> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             Event::DocumentStart(_) => self.usage.document(span),
             Event::Alias(_) => {
-                self.refuse(Code::AnchorNotAllowed, span, "YAML aliases are not allowed");
+                self.refuse_anchor(span, "aliases");
                 self.node(Tree::new(Data::Null, span), false);
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -97,15 +94,7 @@ impl Reader<'_> {
                 self.node(Tree::new(scalar(&text, is_plain), span), is_plain && text == "<<");
             }
             Event::SequenceStart(anchor, tag) => {
-                self.open(
-                    anchor,
-                    tag.is_some(),
-                    span,
-                    Frame::List {
-                        start: span,
-                        items: Vec::new(),
-                    },
-                );
+                self.open(anchor, tag.is_some(), span, Frame::List { start: span, items: Vec::new() });
             }
             Event::MappingStart(anchor, tag) => {
                 let (entries, seen) = (Vec::new(), HashMap::new());
@@ -113,12 +102,7 @@ impl Reader<'_> {
                     anchor,
                     tag.is_some(),
                     span,
-                    Frame::Object {
-                        start: span,
-                        entries,
-                        seen,
-                        key: None,
-                    },
+                    Frame::Object { start: span, entries, seen, key: None },
                 );
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
@@ -162,13 +146,20 @@ impl Reader<'_> {
         let span = tree.span;
         let name = match tree.data {
             _ if is_merge_key => {
-                self.refuse(Code::MergeKeyNotAllowed, span, "the merge key << is not allowed");
+                let help =
+                    "write the members out, or put what is shared into the Environment's spec.defaults";
+                self.refuse(Code::MergeKeyNotAllowed, span, "the merge key << is not allowed", help);
                 None
             }
             Data::Text(text) => Some(text),
             Data::Boolean(value) => Some(value.to_string()),
             _ => {
-                self.refuse(Code::InvalidKey, span, "a key has to be a string");
+                self.refuse(
+                    Code::InvalidKey,
+                    span,
+                    "a key has to be a string",
+                    "write a name before the colon",
+                );
                 None
             }
         };
@@ -187,62 +178,66 @@ impl Reader<'_> {
 
     fn value(&mut self, value: Tree) {
         if let Some(Frame::Object { entries, key, .. }) = self.stack.last_mut()
-            && let Some(Key {
-                name: Some(name),
-                span,
-            }) = key.take()
+            && let Some(Key { name: Some(name), span }) = key.take()
         {
-            entries.push(Entry {
-                key: name,
-                key_span: span,
-                value,
-            });
+            entries.push(Entry { key: name, key_span: span, value });
         }
     }
 
-    fn refuse(&mut self, code: Code, at: Span, message: &str) {
-        if self.usage.is_over() {
-            return;
+    fn refuse(&mut self, code: Code, at: Span, message: &str, help: &str) {
+        // What a generator wrote a thousand times is told often enough.
+        self.refused += 1;
+        if !self.usage.is_over() && self.refused <= MOST_REFUSALS {
+            let diagnostic = Diagnostic::error(code, self.sources.location(at), message);
+            self.report.push(diagnostic.help(help));
         }
-        let diagnostic = Diagnostic::error(code, self.sources.location(at), message).help(code.cure());
-        self.report.push(diagnostic);
+    }
+
+    fn refuse_anchor(&mut self, at: Span, what: &str) {
+        let message = format!("YAML {what} are not allowed");
+        let help = "write the value out, or put what is shared into the Environment's spec.defaults";
+        self.refuse(Code::AnchorNotAllowed, at, &message, help);
     }
 
     /// Anchors and tags stand before their node; the caret goes to the mark itself.
     fn refuse_marks(&mut self, anchor: usize, has_tag: bool, node: Span) {
         if anchor != 0 {
             let at = self.mark_before(node, '&');
-            self.refuse(Code::AnchorNotAllowed, at, "YAML anchors are not allowed");
+            self.refuse_anchor(at, "anchors");
         }
         if has_tag {
             let at = self.mark_before(node, '!');
-            self.refuse(Code::TagNotAllowed, at, "YAML tags are not allowed");
+            let help = "remove the tag; references are written ${param:/path} or ${env.name}";
+            self.refuse(Code::TagNotAllowed, at, "YAML tags are not allowed", help);
         }
     }
 
     fn mark_before(&self, node: Span, mark: char) -> Span {
         let before = self.text.get(..node.start as usize).unwrap_or("");
         // A scalar's span may begin with its mark.
-        let here = self
-            .text
-            .get(node.start as usize..)
-            .is_some_and(|rest| rest.starts_with(mark));
+        let here = self.text.get(node.start as usize..).is_some_and(|rest| rest.starts_with(mark));
         let start = match before.rfind(mark) {
             _ if here => node.start as usize,
-            Some(start) => before
-                .get(..start)
-                .map_or(start, |text| text.trim_end_matches(mark).len()),
+            Some(start) => before.get(..start).map_or(start, |text| text.trim_end_matches(mark).len()),
             None => return node,
         };
         let rest = self.text.get(start..).unwrap_or("");
-        let length = rest
-            .find([' ', '\t', '\r', '\n', ',', ']', '}'])
-            .unwrap_or(rest.len());
-        Span {
-            start: to_u32(start),
-            end: to_u32(start + length),
-            ..node
+        let length = rest.find([' ', '\t', '\r', '\n', ',', ']', '}']).unwrap_or(rest.len());
+        Span { start: to_u32(start), end: to_u32(start + length), ..node }
+    }
+
+    /// The next tab that indents a line: the parser complains where the text before it began.
+    fn tab_after(&self, from: Span) -> Option<Span> {
+        let rest = self.text.get(from.start as usize..)?;
+        let mut offset = from.start as usize;
+        for line in rest.split_inclusive('\n') {
+            let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+            if let Some(tab) = line.get(..indent).and_then(|indent| indent.find('\t')) {
+                return Some(Span { start: to_u32(offset + tab), end: to_u32(offset + tab + 1), ..from });
+            }
+            offset += line.len();
         }
+        None
     }
 
     fn syntax_error(&mut self, error: &ScanError) {
@@ -250,15 +245,12 @@ impl Reader<'_> {
             return;
         }
         let start = self.offsets.byte(error.marker().index());
-        let at = Span {
-            file: self.file,
-            start,
-            end: start,
-        };
+        let at = Span { file: self.file, start, end: start };
+        let at = self.tab_after(at).filter(|_| error.info().contains("tab")).unwrap_or(at);
         let location = self.sources.location(at);
         // The parser's own answer to an alias whose anchor it has not seen.
         if error.info().contains("unknown anchor") {
-            self.refuse(Code::AnchorNotAllowed, at, "YAML aliases are not allowed");
+            self.refuse_anchor(self.mark_before(at, '*'), "aliases");
             return;
         }
         // It looks ahead for keys, and gives up at 256 brackets before our own count sees them.
@@ -270,14 +262,10 @@ impl Reader<'_> {
         }
         let message = format!("this is not YAML: {}", error.info());
         let mut diagnostic = Diagnostic::error(Code::InvalidYaml, location, message);
-        if let Some((_, hint)) = SYNTAX_HINTS
-            .iter()
-            .find(|(words, _)| error.info().contains(words))
-        {
+        if let Some((_, hint)) = SYNTAX_HINTS.iter().find(|(words, _)| error.info().contains(words)) {
             diagnostic = diagnostic.help(*hint);
         }
-        self.report
-            .push(diagnostic.help("what follows in this file is not judged until this is mended"));
+        self.report.push(diagnostic.help("what follows in this file is not judged until this is mended"));
     }
 }
 
@@ -288,23 +276,11 @@ const SYNTAX_HINTS: &[(&str, &str)] = &[
         "mapping values are not allowed",
         "a text that holds \": \" needs quotes; otherwise look at the indentation",
     ),
-    (
-        "simple key expect",
-        "a key needs a colon and a space after it; look at the line above, too",
-    ),
-    (
-        "quoted scalar",
-        "a quote that opens has to close; look for it above",
-    ),
-    (
-        "did not find expected",
-        "look at the indentation of this line and of the one above",
-    ),
+    ("simple key expect", "a key needs a colon and a space after it; look at the line above, too"),
+    ("quoted scalar", "a quote that opens has to close; look for it above"),
+    ("did not find expected", "look at the indentation of this line and of the one above"),
     ("indent", "members of one object stand in one column"),
-    (
-        "misplaced bracket",
-        "a bracket or brace closes that was never opened",
-    ),
+    ("misplaced bracket", "a bracket or brace closes that was never opened"),
 ];
 
 /// A key that an object holds twice, at the second place and with the first.
@@ -335,29 +311,24 @@ struct Offsets {
 
 impl Offsets {
     fn new(text: &str) -> Self {
-        let starts = match text.is_ascii() {
-            true => Vec::new(),
-            false => text.char_indices().map(|(byte, _)| to_u32(byte)).collect(),
+        let starts = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices().map(|(byte, _)| to_u32(byte)).collect()
         };
-        Self {
-            starts,
-            bytes: to_u32(text.len()),
-        }
+        Self { starts, bytes: to_u32(text.len()) }
     }
 
     fn byte(&self, character: usize) -> u32 {
-        match self.starts.is_empty() {
-            true => to_u32(character).min(self.bytes),
-            false => self.starts.get(character).copied().unwrap_or(self.bytes),
+        if self.starts.is_empty() {
+            to_u32(character).min(self.bytes)
+        } else {
+            self.starts.get(character).copied().unwrap_or(self.bytes)
         }
     }
 
     fn span(&self, file: FileId, span: &saphyr_parser::Span) -> Span {
-        Span {
-            file,
-            start: self.byte(span.start.index()),
-            end: self.byte(span.end.index()),
-        }
+        Span { file, start: self.byte(span.start.index()), end: self.byte(span.end.index()) }
     }
 }
 
@@ -381,12 +352,7 @@ mod tests {
             assert_eq!(report, []);
             let mut found = Vec::new();
             collect(&documents[0], &text, &mut found);
-            assert_eq!(
-                found,
-                [
-                    "é", "ü1", "list", "eins", "b", "zwei", "\"c\"", "'drei'", "last", "1.10"
-                ]
-            );
+            assert_eq!(found, ["é", "ü1", "list", "eins", "b", "zwei", "\"c\"", "'drei'", "last", "1.10"]);
         }
     }
 

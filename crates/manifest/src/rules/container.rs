@@ -22,14 +22,10 @@ pub(super) fn check(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mu
     }
     report.at_most(container, "environmentFiles", 10);
     names(container, definition, report);
-    memory(container, definition, report);
 }
 
 fn missing(owner: &Cursor<'_>, field: &str, report: &mut Report<'_>) {
-    let mut diagnostic = report
-        .error(owner, Code::MissingField, format!("\"{field}\" is missing"))
-        .label(format!("{} needs \"{field}\"", owner.path));
-    diagnostic.field = crate::faults::join(&owner.path, field);
+    let diagnostic = report.missing(owner, field, format!("\"{field}\" is missing"));
     report.push(diagnostic);
 }
 
@@ -38,20 +34,14 @@ fn image_length(image: &Cursor<'_>, report: &mut Report<'_>) {
     let Some(text) = image.text() else { return };
     let length = text.split('@').next().unwrap_or("").chars().count();
     if length > 255 {
-        let diagnostic = report.error(
-            image,
-            Code::WrongLength,
-            format!("the image has {length} characters"),
-        );
+        let diagnostic = report.error(image, Code::WrongLength, format!("the image has {length} characters"));
         report.push(diagnostic.label("must have at most 255 before the digest"));
     }
 }
 
 fn variables(container: &Cursor<'_>, report: &mut Report<'_>) {
     let environment = container.list("environment");
-    for variable in environment
-        .iter()
-        .filter(|variable| !variable.has("name") && !variable.tree.is_unknown())
+    for variable in environment.iter().filter(|variable| !variable.has("name") && !variable.tree.is_unknown())
     {
         missing(variable, "name", report);
     }
@@ -65,18 +55,13 @@ fn variables(container: &Cursor<'_>, report: &mut Report<'_>) {
     for secret in &secrets {
         let Some(value) = secret.get("name") else { continue };
         let Some(name) = value.text() else { continue };
-        let shared = environment
-            .iter()
-            .find(|variable| variable.text_of("name") == Some(name));
+        let shared = environment.iter().find(|variable| variable.text_of("name") == Some(name));
         if let Some(variable) = shared.and_then(|variable| variable.get("name")) {
             let message = format!("\"{name}\" is both a secret and an environment variable");
             let diagnostic = report
                 .error(&value, Code::DuplicateSecret, message)
                 .label("the secret")
-                .also(
-                    report.sources.location(variable.tree.span),
-                    "the environment variable",
-                );
+                .also(report.sources.location(variable.tree.span), "the environment variable");
             report.push(diagnostic);
         }
     }
@@ -90,20 +75,11 @@ fn health_check(health: &Cursor<'_>, report: &mut Report<'_>) {
     let Some(first) = health.list("command").into_iter().next() else {
         return;
     };
-    if let Some(text) = first
-        .text()
-        .filter(|text| !matches!(*text, "CMD" | "CMD-SHELL" | "NONE"))
-    {
+    if let Some(text) = first.text().filter(|text| !matches!(*text, "CMD" | "CMD-SHELL" | "NONE")) {
         let diagnostic = report
-            .error(
-                &first,
-                Code::ValueNotAllowed,
-                "a health check's command says first how it is run",
-            )
+            .error(&first, Code::ValueNotAllowed, "a health check's command says first how it is run")
             .label("expected CMD or CMD-SHELL")
-            .help(format!(
-                "write [CMD-SHELL, \"{text} ...\"] to run it by the shell"
-            ));
+            .help(format!("write [CMD-SHELL, \"{text} ...\"] to run it by the shell"));
         report.push(diagnostic);
     }
 }
@@ -114,14 +90,7 @@ fn names(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_
         known(&mount, "sourceVolume", definition, "volumes", "volume", report);
     }
     for source in container.list("volumesFrom") {
-        known(
-            &source,
-            "sourceContainer",
-            definition,
-            "containerDefinitions",
-            "container",
-            report,
-        );
+        known(&source, "sourceContainer", definition, "containerDefinitions", "container", report);
     }
 }
 
@@ -139,24 +108,15 @@ pub(super) fn known(
     let items = definition.list(list);
     // An item whose name waits for a reference may be the one.
     let is_open = definition.get(list).is_some_and(|list| list.tree.is_unknown())
-        || items
-            .iter()
-            .any(|item| item.get("name").is_some_and(|name| name.tree.is_unknown()));
+        || items.iter().any(|item| item.get("name").is_some_and(|name| name.tree.is_unknown()));
     let names: Vec<&str> = items.iter().filter_map(|item| item.text_of("name")).collect();
     if is_open || names.contains(&name) {
         return;
     }
     let diagnostic = report
-        .error(
-            &value,
-            Code::UnknownName,
-            format!("there is no {what} \"{name}\""),
-        )
+        .error(&value, Code::UnknownName, format!("there is no {what} \"{name}\""))
         .label(format!("no {what} of this name"));
-    let help = match (
-        crate::suggest::nearest(name, names.iter().copied()),
-        names.is_empty(),
-    ) {
+    let help = match (crate::suggest::nearest(name, names.iter().copied()), names.is_empty()) {
         (Some(best), _) => format!("did you mean \"{best}\"?"),
         (None, true) => format!("the task definition has no {list}"),
         (None, false) => format!("known are {}", names.join(", ")),
@@ -164,8 +124,8 @@ pub(super) fn known(
     report.push(diagnostic.help(help));
 }
 
-/// Without memory for the task, each container says how much; a reservation is below the limit.
-fn memory(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_>) {
+/// Memory where the task may run on EC2: without memory for the task, each container says how much.
+pub(super) fn memory(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_>) {
     let limit = container.number_of("memory");
     let reservation = container.number_of("memoryReservation");
     if let (Some(limit), Some(reservation)) = (limit, reservation)
@@ -179,9 +139,7 @@ fn memory(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'
         let message = "neither the task nor this container says how much memory it has";
         let diagnostic = report.error(container, Code::MissingField, message);
         report.push(
-            diagnostic
-                .label("needs memory or memoryReservation")
-                .help("or set spec.taskDefinition.memory"),
+            diagnostic.label("needs memory or memoryReservation").help("or set spec.taskDefinition.memory"),
         );
     }
 }

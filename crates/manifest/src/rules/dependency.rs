@@ -6,13 +6,9 @@ use crate::code::Code;
 use crate::cursor::{Cursor, Report};
 
 pub(super) fn check(containers: &[Cursor<'_>], report: &mut Report<'_>) {
-    let by_name: BTreeMap<&str, &Cursor<'_>> = containers
-        .iter()
-        .filter_map(|container| Some((container.text_of("name")?, container)))
-        .collect();
-    let is_open = containers
-        .iter()
-        .any(|one| one.get("name").is_some_and(|name| name.tree.is_unknown()));
+    let by_name: BTreeMap<&str, &Cursor<'_>> =
+        containers.iter().filter_map(|container| Some((container.text_of("name")?, container))).collect();
+    let is_open = containers.iter().any(|one| one.get("name").is_some_and(|name| name.tree.is_unknown()));
     for container in containers {
         for dependency in container.list("dependsOn") {
             let Some(target) = dependency.get("containerName") else {
@@ -31,10 +27,7 @@ pub(super) fn check(containers: &[Cursor<'_>], report: &mut Report<'_>) {
             // A cycle is told once, at its first container.
             && round.iter().min() == Some(name)
         {
-            let message = format!(
-                "containers wait for one another: {} -> {name}",
-                round.join(" -> ")
-            );
+            let message = format!("containers wait for one another: {} -> {name}", round.join(" -> "));
             let diagnostic = report.error_at_key(container, "dependsOn", Code::InvalidDependency, message);
             report.push(diagnostic.label("none of them can ever start"));
         }
@@ -43,18 +36,11 @@ pub(super) fn check(containers: &[Cursor<'_>], report: &mut Report<'_>) {
 
 fn unknown(target: &Cursor<'_>, name: &str, by_name: &BTreeMap<&str, &Cursor<'_>>, report: &mut Report<'_>) {
     let diagnostic = report
-        .error(
-            target,
-            Code::UnknownName,
-            format!("there is no container \"{name}\""),
-        )
+        .error(target, Code::UnknownName, format!("there is no container \"{name}\""))
         .label("no container of this name");
     let help = match crate::suggest::nearest(name, by_name.keys().copied()) {
         Some(best) => format!("did you mean \"{best}\"?"),
-        None => format!(
-            "known are {}",
-            by_name.keys().copied().collect::<Vec<_>>().join(", ")
-        ),
+        None => format!("known are {}", by_name.keys().copied().collect::<Vec<_>>().join(", ")),
     };
     report.push(diagnostic.help(help));
 }
@@ -70,11 +56,7 @@ fn condition(dependency: &Cursor<'_>, name: &str, other: &Cursor<'_>, report: &m
     match condition.text() {
         Some("HEALTHY") if !other.has("healthCheck") => {
             let message = format!("HEALTHY needs a health check, and container \"{name}\" has none");
-            refuse(
-                message,
-                format!("add healthCheck to \"{name}\", or wait for START"),
-                report,
-            );
+            refuse(message, format!("add healthCheck to \"{name}\", or wait for START"), report);
         }
         Some(text @ ("COMPLETE" | "SUCCESS")) if is_essential(other) => {
             let message = format!(
@@ -88,9 +70,7 @@ fn condition(dependency: &Cursor<'_>, name: &str, other: &Cursor<'_>, report: &m
 
 /// Absent means essential; a reference leaves it open.
 fn is_essential(container: &Cursor<'_>) -> bool {
-    container
-        .get("essential")
-        .is_none_or(|essential| essential.text() == Some("true"))
+    container.get("essential").is_none_or(|essential| essential.text() == Some("true"))
 }
 
 /// The way from a container back to itself, if there is one.
@@ -99,10 +79,7 @@ fn cycle<'a>(start: &'a str, by_name: &BTreeMap<&'a str, &Cursor<'a>>) -> Option
     let mut seen = vec![start];
     while let Some(way) = ways.pop() {
         let last = way.last().and_then(|name| by_name.get(name))?;
-        for next in last
-            .list("dependsOn")
-            .iter()
-            .filter_map(|dependency| dependency.text_of("containerName"))
+        for next in last.list("dependsOn").iter().filter_map(|dependency| dependency.text_of("containerName"))
         {
             if next == start {
                 return Some(way);

@@ -19,9 +19,7 @@ pub(super) fn check(spec: &Cursor<'_>, report: &mut Report<'_>) {
     }
     if let Some(region) = spec.get("region") {
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if let Some(text) = region
-            .text()
-            .filter(|text| !text.contains('-') || !text.chars().all(is_allowed))
+        if let Some(text) = region.text().filter(|text| !text.contains('-') || !text.chars().all(is_allowed))
         {
             let diagnostic = report.error(&region, Code::ValueNotAllowed, format!("{text:?} is no Region"));
             report.push(diagnostic.label("expected a Region's name, such as eu-west-1"));
@@ -34,16 +32,8 @@ pub(super) fn check(spec: &Cursor<'_>, report: &mut Report<'_>) {
                 report.error_at_key(spec, "tags", Code::WrongLength, format!("tags has {count} items"));
             report.push(diagnostic.label(format!("must have at most {MOST_TAGS}")));
         }
-        for entry in tags
-            .tree
-            .entries()
-            .iter()
-            .filter(|entry| super::tag::is_reserved(&entry.key))
-        {
-            let at = Cursor {
-                tree: &entry.value,
-                path: crate::faults::join(&tags.path, &entry.key),
-            };
+        for entry in tags.tree.entries().iter().filter(|entry| super::tag::is_reserved(&entry.key)) {
+            let at = Cursor { tree: &entry.value, path: crate::faults::join(&tags.path, &entry.key) };
             let message = format!("the tag \"{}\" is AWS's own", entry.key);
             let diagnostic = report.error(&at, Code::InvalidTags, message);
             report.push(diagnostic.label("keys that begin with aws: cannot be set"));

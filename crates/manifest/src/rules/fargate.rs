@@ -23,11 +23,7 @@ fn memories(cpu: u64) -> Option<Vec<u64>> {
         return Some(vec![512, 1024, 2048]);
     }
     let (_, least, greatest, step) = SIZES.iter().find(|(units, ..)| *units == cpu)?;
-    Some(
-        (*least..=*greatest)
-            .step_by(usize::try_from(*step).unwrap_or(1))
-            .collect(),
-    )
+    Some((*least..=*greatest).step_by(usize::try_from(*step).unwrap_or(1)).collect())
 }
 
 /// Whether the task definition has to suit Fargate; not where a reference leaves it open.
@@ -37,9 +33,7 @@ pub(super) fn is_wanted(spec: &Cursor<'_>) -> bool {
         .and_then(|definition| definition.lists("requiresCompatibilities", "FARGATE"));
     let service = spec.get("service");
     let launched = service.as_ref().and_then(|service| service.text_of("launchType")) == Some("FARGATE");
-    let providers = service
-        .map(|service| service.list("capacityProviderStrategy"))
-        .unwrap_or_default();
+    let providers = service.map(|service| service.list("capacityProviderStrategy")).unwrap_or_default();
     let provided = providers
         .iter()
         .any(|item| matches!(item.text_of("capacityProvider"), Some("FARGATE" | "FARGATE_SPOT")));
@@ -51,14 +45,11 @@ pub(super) fn task_definition(definition: &Cursor<'_>, report: &mut Report<'_>) 
     size(definition, report);
     match definition.get("networkMode") {
         None => {
-            let diagnostic = report.error(definition, Code::MissingField, "Fargate needs \"networkMode\"");
-            report.push(diagnostic.label("here").help("write networkMode: awsvpc"));
+            let diagnostic = report.missing(definition, "networkMode", "Fargate needs \"networkMode\"");
+            report.push(diagnostic.help("write networkMode: awsvpc"));
         }
         Some(mode) => {
-            if let Some(text) = mode
-                .text()
-                .filter(|text| matches!(*text, "bridge" | "host" | "none"))
-            {
+            if let Some(text) = mode.text().filter(|text| matches!(*text, "bridge" | "host" | "none")) {
                 let message = format!("Fargate has no network mode {text}");
                 let diagnostic = report.error(&mode, Code::NotOnFargate, message);
                 report.push(diagnostic.label("expected awsvpc"));
@@ -66,15 +57,9 @@ pub(super) fn task_definition(definition: &Cursor<'_>, report: &mut Report<'_>) 
         }
     }
     refuse(definition, &["ipcMode", "placementConstraints"], report);
-    if let Some(mode) = definition
-        .get("pidMode")
-        .filter(|mode| mode.text().is_some_and(|text| text != "task"))
-    {
-        let diagnostic = report.error(
-            &mode,
-            Code::NotOnFargate,
-            "Fargate shares process ids within a task only",
-        );
+    if let Some(mode) = definition.get("pidMode").filter(|mode| mode.text() == Some("host")) {
+        let diagnostic =
+            report.error(&mode, Code::NotOnFargate, "Fargate shares process ids within a task only");
         report.push(diagnostic.label("expected task"));
     }
     for volume in definition.list("volumes") {
@@ -99,16 +84,8 @@ pub(super) fn container(container: &Cursor<'_>, report: &mut Report<'_>) {
     refuse(container, &fields, report);
     report.range(container, "stopTimeout", 0, 120);
     if let Some(linux) = container.get("linuxParameters") {
-        refuse(
-            &linux,
-            &["devices", "maxSwap", "sharedMemorySize", "swappiness", "tmpfs"],
-            report,
-        );
-        for capability in linux
-            .at(&["capabilities", "add"])
-            .map(|list| list.items())
-            .unwrap_or_default()
-        {
+        refuse(&linux, &["devices", "maxSwap", "sharedMemorySize", "swappiness", "tmpfs"], report);
+        for capability in linux.at(&["capabilities", "add"]).map(|list| list.items()).unwrap_or_default() {
             if let Some(text) = capability.text().filter(|text| *text != "SYS_PTRACE") {
                 let message = format!("Fargate cannot add the capability {text}");
                 let diagnostic = report.error(&capability, Code::NotOnFargate, message);
@@ -122,16 +99,11 @@ pub(super) fn container(container: &Cursor<'_>, report: &mut Report<'_>) {
             report.push(diagnostic.label("not on Fargate"));
         }
     }
-    if let Some(log) = container
-        .get("logConfiguration")
-        .filter(|log| log.text_of("logDriver") == Some("awslogs"))
+    if let Some(log) =
+        container.get("logConfiguration").filter(|log| log.text_of("logDriver") == Some("awslogs"))
     {
         let has_prefix = log.at(&["options", "awslogs-stream-prefix"]).is_some();
-        if !has_prefix
-            && !log
-                .get("options")
-                .is_some_and(|options| options.tree.is_unknown())
-        {
+        if !has_prefix && !log.get("options").is_some_and(|options| options.tree.is_unknown()) {
             let message = "awslogs on Fargate needs the option \"awslogs-stream-prefix\"";
             let diagnostic = report.error_at_key(container, "logConfiguration", Code::MissingField, message);
             report.push(diagnostic.label("no awslogs-stream-prefix among its options"));
@@ -145,17 +117,13 @@ fn refuse(owner: &Cursor<'_>, fields: &[&str], report: &mut Report<'_>) {
         let says_nothing = |tree: &Tree| match &tree.data {
             Data::Boolean(value) => !value,
             Data::List(items) => items.is_empty(),
-            Data::Text(text) => text == "false",
+            Data::Text(text) => text.is_empty() || text == "false",
             _ => false,
         };
         if owner.get(field).is_some_and(|value| !says_nothing(value.tree)) {
             let message = format!("Fargate does not have \"{field}\"");
             let diagnostic = report.error_at_key(owner, field, Code::NotOnFargate, message);
-            report.push(
-                diagnostic
-                    .label("needs a host of one's own")
-                    .help(format!("remove \"{field}\"")),
-            );
+            report.push(diagnostic.label("needs a host of one's own").help(format!("remove \"{field}\"")));
         }
     }
 }
@@ -165,20 +133,14 @@ fn size(definition: &Cursor<'_>, report: &mut Report<'_>) {
     for field in ["cpu", "memory"] {
         if !definition.has(field) {
             let message = format!("Fargate needs \"{field}\" for the task");
-            let diagnostic = report.error(definition, Code::InvalidCpuMemory, message);
-            report.push(
-                diagnostic
-                    .label(format!("no {field} here"))
-                    .help("the smallest size is cpu 256, memory 512"),
-            );
+            let diagnostic = report.missing(definition, field, message);
+            report.push(diagnostic.help("the smallest size is cpu 256, memory 512"));
         }
     }
     let Some(cpu) = definition.get("cpu") else { return };
     let Some(cpu_text) = cpu.text() else { return };
-    let all: Vec<_> = std::iter::once(256)
-        .chain(SIZES.iter().map(|size| size.0))
-        .map(|cpu| cpu.to_string())
-        .collect();
+    let all: Vec<_> =
+        std::iter::once(256).chain(SIZES.iter().map(|size| size.0)).map(|cpu| cpu.to_string()).collect();
     let Some((units, offered)) = amount(cpu_text, "vcpu").and_then(|units| Some((units, memories(units)?)))
     else {
         let message = format!("Fargate has no task of cpu {cpu_text}");
@@ -187,10 +149,7 @@ fn size(definition: &Cursor<'_>, report: &mut Report<'_>) {
         return;
     };
     let family = definition.at(&["runtimePlatform", "operatingSystemFamily"]);
-    if units < 1024
-        && family
-            .and_then(|family| family.text())
-            .is_some_and(|text| text.starts_with("WINDOWS"))
+    if units < 1024 && family.and_then(|family| family.text()).is_some_and(|text| text.starts_with("WINDOWS"))
     {
         let diagnostic = report.error(&cpu, Code::InvalidCpuMemory, "Windows on Fargate needs more cpu");
         report.push(diagnostic.label("expected at least 1024"));
@@ -248,12 +207,8 @@ fn amount(text: &str, unit: &str) -> Option<u64> {
     };
     let value: f64 = number.trim().parse().ok()?;
     let whole = value * 1024.0;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked on the same line"
-    )]
-    (whole.fract() == 0.0 && (0.0..1.0e9).contains(&whole)).then(|| whole as u64)
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked on the same line")]
+    (whole.fract() == 0.0 && (0.0..1.0e9).contains(&whole)).then_some(whole as u64)
 }
 
 #[cfg(test)]
@@ -266,10 +221,7 @@ mod tests {
         assert_eq!(memories(512), Some(vec![1024, 2048, 3072, 4096]));
         assert_eq!(memories(4096).map(|offered| offered.len()), Some(23));
         assert_eq!(memories(8192).map(|offered| offered.len()), Some(12));
-        assert_eq!(
-            memories(16_384).and_then(|offered| offered.last().copied()),
-            Some(122_880)
-        );
+        assert_eq!(memories(16_384).and_then(|offered| offered.last().copied()), Some(122_880));
         assert_eq!(memories(300), None);
     }
 

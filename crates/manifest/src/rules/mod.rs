@@ -20,10 +20,7 @@ use crate::tree::Tree;
 
 /// Everything that ECS would refuse in a Service, defaults merged.
 pub(crate) fn service(document: &Tree, sources: &Sources) -> Vec<Diagnostic> {
-    let mut report = Report {
-        sources,
-        found: Vec::new(),
-    };
+    let mut report = Report { sources, found: Vec::new() };
     let root = Cursor::root(document);
     name(&root, &mut report);
     if let Some(spec) = root.get("spec") {
@@ -37,10 +34,7 @@ pub(crate) fn service(document: &Tree, sources: &Sources) -> Vec<Diagnostic> {
 
 /// Everything that is wrong with an Environment beyond its shape.
 pub(crate) fn environment(document: &Tree, sources: &Sources) -> Vec<Diagnostic> {
-    let mut report = Report {
-        sources,
-        found: Vec::new(),
-    };
+    let mut report = Report { sources, found: Vec::new() };
     let root = Cursor::root(document);
     name(&root, &mut report);
     if let Some(spec) = root.get("spec") {

@@ -6,7 +6,7 @@ use crate::cursor::{Cursor, Report};
 pub(super) fn check(containers: &[Cursor<'_>], definition: &Cursor<'_>, report: &mut Report<'_>) {
     let mode = definition.get("networkMode");
     // Absent means bridge on EC2; a reference leaves it open.
-    let mode = mode.as_ref().map_or(Some("bridge"), |mode| mode.text());
+    let mode = mode.as_ref().map_or(Some("bridge"), super::super::cursor::Cursor::text);
     let mut used: Vec<(i64, &str, Cursor<'_>)> = Vec::new();
     for container in containers {
         if mode == Some("none") && !container.list("portMappings").is_empty() {
@@ -42,9 +42,7 @@ fn same_port(mapping: &Cursor<'_>, report: &mut Report<'_>) {
         let message = format!("hostPort {host} differs from containerPort {container}");
         let diagnostic = report.error_at_key(mapping, "hostPort", Code::PortConflict, message);
         report.push(
-            diagnostic
-                .label(format!("must be {container} in this network mode"))
-                .help("leave hostPort out"),
+            diagnostic.label(format!("must be {container} in this network mode")).help("leave hostPort out"),
         );
     }
 }
@@ -69,10 +67,7 @@ fn host_port<'a>(
     }
     // Source: PortMapping `protocol`: the default is tcp.
     let protocol = mapping.text_of("protocol").unwrap_or("tcp");
-    match used
-        .iter()
-        .find(|(other, kind, _)| (*other, *kind) == (port, protocol))
-    {
+    match used.iter().find(|(other, kind, _)| (*other, *kind) == (port, protocol)) {
         Some((_, _, first)) => {
             let diagnostic = report
                 .error(

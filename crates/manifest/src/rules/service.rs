@@ -2,12 +2,11 @@
 
 use crate::code::Code;
 use crate::cursor::{Cursor, Report};
+use crate::tree::Data;
 
 pub(super) fn check(spec: &Cursor<'_>, report: &mut Report<'_>) {
     let service = spec.get("service");
-    let strategy = service
-        .as_ref()
-        .and_then(|service| service.get("schedulingStrategy"));
+    let strategy = service.as_ref().and_then(|service| service.get("schedulingStrategy"));
     count(spec, strategy.as_ref(), report);
     network(spec, report);
     let Some(service) = service else { return };
@@ -17,9 +16,8 @@ pub(super) fn check(spec: &Cursor<'_>, report: &mut Report<'_>) {
     super::tag::check(&service, report);
     if service.has("launchType") && !service.list("capacityProviderStrategy").is_empty() {
         let message = "launchType and capacityProviderStrategy exclude each other";
-        let mut diagnostic = report
-            .error_at_key(&service, "launchType", Code::Conflict, message)
-            .label("one of the two");
+        let mut diagnostic =
+            report.error_at_key(&service, "launchType", Code::Conflict, message).label("one of the two");
         if let Some(entry) = service.tree.entry("capacityProviderStrategy") {
             diagnostic = diagnostic.also(report.sources.location(entry.key_span), "the other");
         }
@@ -43,9 +41,7 @@ fn count(spec: &Cursor<'_>, strategy: Option<&Cursor<'_>>, report: &mut Report<'
     let is_open = strategy.is_some_and(|strategy| strategy.tree.is_unknown());
     let Some(count) = spec.get("count") else {
         if !is_daemon && !is_open {
-            let diagnostic = report.error(spec, Code::MissingField, "\"count\" is missing");
-            let mut diagnostic = diagnostic.label("spec needs \"count\"");
-            diagnostic.field = crate::faults::join(&spec.path, "count");
+            let diagnostic = report.missing(spec, "count", "\"count\" is missing");
             report.push(
                 diagnostic
                     .help("write count: { fixed: 2 }")
@@ -58,9 +54,7 @@ fn count(spec: &Cursor<'_>, strategy: Option<&Cursor<'_>>, report: &mut Report<'
         let value = count.get("unmanaged").unwrap_or_else(|| count.clone());
         let diagnostic = report.error(&value, Code::ValueNotAllowed, "unmanaged can only be true");
         report.push(
-            diagnostic
-                .label("expected true")
-                .help("write count: { fixed: 2 } for a count of your own"),
+            diagnostic.label("expected true").help("write count: { fixed: 2 } for a count of your own"),
         );
     }
     match (count.has("fixed"), count.has("unmanaged")) {
@@ -69,22 +63,15 @@ fn count(spec: &Cursor<'_>, strategy: Option<&Cursor<'_>>, report: &mut Report<'
             let diagnostic = report.error_at_key(spec, "count", Code::Conflict, message);
             report.push(diagnostic.label("has both").help("remove one of them"));
         }
-        (false, false) if count.tree.entries().is_empty() => {
+        (false, false) if matches!(&count.tree.data, Data::Object(entries) if entries.is_empty()) => {
             let diagnostic = report.error_at_key(spec, "count", Code::MissingField, "count says nothing");
-            report.push(
-                diagnostic
-                    .label("needs \"fixed\" or \"unmanaged\"")
-                    .help("write count: { fixed: 2 }"),
-            );
+            report
+                .push(diagnostic.label("needs \"fixed\" or \"unmanaged\"").help("write count: { fixed: 2 }"));
         }
         (true, false) if is_daemon => {
             let message = "a DAEMON service has no count of its own";
             let diagnostic = report.error_at_key(spec, "count", Code::Conflict, message);
-            report.push(
-                diagnostic
-                    .label("one task runs on each instance")
-                    .help("remove count"),
-            );
+            report.push(diagnostic.label("one task runs on each instance").help("remove count"));
         }
         _ => {}
     }
@@ -96,10 +83,7 @@ fn network(spec: &Cursor<'_>, report: &mut Report<'_>) {
     };
     let mode = definition.get("networkMode");
     let configuration = spec.at(&["service", "networkConfiguration"]);
-    let is_awsvpc = mode
-        .as_ref()
-        .and_then(|mode| mode.text())
-        .map(|text| text == "awsvpc");
+    let is_awsvpc = mode.as_ref().and_then(super::super::cursor::Cursor::text).map(|text| text == "awsvpc");
     match (is_awsvpc, mode.as_ref(), configuration.as_ref()) {
         (Some(true), Some(mode), None) => {
             let diagnostic = report
@@ -126,10 +110,7 @@ fn network(spec: &Cursor<'_>, report: &mut Report<'_>) {
     };
     report.at_most(&vpc, "subnets", 16);
     report.at_most(&vpc, "securityGroups", 5);
-    if vpc
-        .get("subnets")
-        .is_some_and(|subnets| subnets.items().is_empty() && !subnets.tree.is_unknown())
-    {
+    if vpc.get("subnets").is_some_and(|subnets| subnets.tree.is_empty_list()) {
         let diagnostic = report.error_at_key(&vpc, "subnets", Code::WrongLength, "subnets has 0 items");
         report.push(diagnostic.label("must have at least 1"));
     }
@@ -146,11 +127,7 @@ fn percents(service: &Cursor<'_>, report: &mut Report<'_>) {
         let message =
             "with minimumHealthyPercent 100 and maximumPercent 100 no task can be started or stopped";
         let diagnostic = report.error_at_key(&configuration, "maximumPercent", Code::Conflict, message);
-        report.push(
-            diagnostic
-                .label("expected more than 100")
-                .help("the usual pair is 100 and 200"),
-        );
+        report.push(diagnostic.label("expected more than 100").help("the usual pair is 100 and 200"));
     }
 }
 
@@ -163,11 +140,7 @@ fn fargate(service: &Cursor<'_>, strategy: Option<&Cursor<'_>>, report: &mut Rep
         if !service.list(field).is_empty() {
             let message = format!("Fargate does not have \"{field}\"");
             let diagnostic = report.error_at_key(service, field, Code::NotOnFargate, message);
-            report.push(
-                diagnostic
-                    .label("needs a host of one's own")
-                    .help(format!("remove \"{field}\"")),
-            );
+            report.push(diagnostic.label("needs a host of one's own").help(format!("remove \"{field}\"")));
         }
     }
 }
@@ -192,24 +165,15 @@ fn containers(service: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report
         .iter()
         .flat_map(|container| container.list("portMappings"))
         .collect();
-    let names: Vec<&str> = mappings
-        .iter()
-        .filter_map(|mapping| mapping.text_of("name"))
-        .collect();
-    let connect = service
-        .get("serviceConnectConfiguration")
-        .map(|connect| connect.list("services"));
+    let names: Vec<&str> = mappings.iter().filter_map(|mapping| mapping.text_of("name")).collect();
+    let connect = service.get("serviceConnectConfiguration").map(|connect| connect.list("services"));
     for item in connect.unwrap_or_default() {
         let Some(port) = item.get("portName") else {
             continue;
         };
         if let Some(name) = port.text().filter(|name| !names.contains(name)) {
             let diagnostic = report
-                .error(
-                    &port,
-                    Code::UnknownName,
-                    format!("there is no port mapping \"{name}\""),
-                )
+                .error(&port, Code::UnknownName, format!("there is no port mapping \"{name}\""))
                 .label("no port mapping of this name");
             report.push(match crate::suggest::nearest(name, names.iter().copied()) {
                 Some(best) => diagnostic.help(format!("did you mean \"{best}\"?")),
@@ -221,45 +185,27 @@ fn containers(service: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report
 
 /// The port of a load balancer's or registry's container has to be mapped.
 fn mapped(item: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_>) {
-    let (Some(name), Some(value), Some(port)) = (
-        item.text_of("containerName"),
-        item.get("containerPort"),
-        item.number_of("containerPort"),
-    ) else {
-        return;
-    };
-    let containers = definition.list("containerDefinitions");
-    let Some(container) = containers
-        .iter()
-        .find(|container| container.text_of("name") == Some(name))
+    let (Some(name), Some(value), Some(port)) =
+        (item.text_of("containerName"), item.get("containerPort"), item.number_of("containerPort"))
     else {
         return;
     };
+    let containers = definition.list("containerDefinitions");
+    let Some(container) = containers.iter().find(|container| container.text_of("name") == Some(name)) else {
+        return;
+    };
     let mappings = container.list("portMappings");
-    let is_open = mappings
-        .iter()
-        .any(|mapping| mapping.has("containerPortRange") || mapping.tree.is_unknown());
-    if !is_open
-        && !mappings
-            .iter()
-            .any(|mapping| mapping.number_of("containerPort") == Some(port))
-    {
+    let is_open =
+        mappings.iter().any(|mapping| mapping.has("containerPortRange") || mapping.tree.is_unknown());
+    if !is_open && !mappings.iter().any(|mapping| mapping.number_of("containerPort") == Some(port)) {
         let diagnostic = report
-            .error(
-                &value,
-                Code::UnknownName,
-                format!("container \"{name}\" does not map port {port}"),
-            )
+            .error(&value, Code::UnknownName, format!("container \"{name}\" does not map port {port}"))
             .label("not among its portMappings");
-        let ports: Vec<_> = mappings
-            .iter()
-            .filter_map(|mapping| mapping.text_of("containerPort"))
-            .collect();
-        report.push(match ports.is_empty() {
-            true => diagnostic.help(format!(
-                "add portMappings: [{{ containerPort: {port} }}] to the container"
-            )),
-            false => diagnostic.help(format!("it maps {}", ports.join(", "))),
+        let ports: Vec<_> = mappings.iter().filter_map(|mapping| mapping.text_of("containerPort")).collect();
+        report.push(if ports.is_empty() {
+            diagnostic.help(format!("add portMappings: [{{ containerPort: {port} }}] to the container"))
+        } else {
+            diagnostic.help(format!("it maps {}", ports.join(", ")))
         });
     }
 }

@@ -12,10 +12,7 @@ use crate::tree::Tree;
 
 /// The whole document.
 pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
-    let defaults = vec![
-        optional("service", &SERVICE),
-        optional("taskDefinition", &TASK_DEFINITION),
-    ];
+    let defaults = vec![optional("service", &SERVICE), optional("taskDefinition", &TASK_DEFINITION)];
     let defaults = leak("Defaults", defaults);
     let spec = leak(
         "EnvironmentSpec",
@@ -34,64 +31,27 @@ pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
         required("metadata", &METADATA),
         required("spec", spec),
     ];
-    Shape {
-        name: "Environment",
-        kind: Kind::Structure(members.leak()),
-    }
+    Shape { name: "Environment", kind: Kind::Structure(members.leak()) }
 });
 
 static ACCOUNT: Shape = Shape {
     name: "Account",
-    kind: Kind::String {
-        values: &[],
-        pattern: None,
-        min: Some(12),
-        max: Some(12),
-    },
+    kind: Kind::String { values: &[], pattern: None, min: Some(12), max: Some(12) },
 };
 
-static POLICY: Shape = Shape {
-    name: "Policy",
-    kind: Kind::Structure(&[optional("drift", &DRIFT), optional("prune", &PRUNE)]),
-};
+static POLICY: Shape =
+    Shape { name: "Policy", kind: Kind::Structure(&[optional("drift", &DRIFT), optional("prune", &PRUNE)]) };
 
-static PRUNE: Shape = Shape {
-    name: "Prune",
-    kind: Kind::String {
-        values: &["off"],
-        pattern: None,
-        min: None,
-        max: None,
-    },
-};
+static PRUNE: Shape =
+    Shape { name: "Prune", kind: Kind::String { values: &["off"], pattern: None, min: None, max: None } };
 
-static TAGS: Shape = Shape {
-    name: "TagMap",
-    kind: Kind::Map {
-        key: &TAG_KEY,
-        value: &TAG_VALUE,
-    },
-};
+static TAGS: Shape = Shape { name: "TagMap", kind: Kind::Map { key: &TAG_KEY, value: &TAG_VALUE } };
 
-static TAG_KEY: Shape = Shape {
-    name: "TagKey",
-    kind: Kind::String {
-        values: &[],
-        pattern: None,
-        min: Some(1),
-        max: Some(128),
-    },
-};
+static TAG_KEY: Shape =
+    Shape { name: "TagKey", kind: Kind::String { values: &[], pattern: None, min: Some(1), max: Some(128) } };
 
-static TAG_VALUE: Shape = Shape {
-    name: "TagValue",
-    kind: Kind::String {
-        values: &[],
-        pattern: None,
-        min: None,
-        max: Some(256),
-    },
-};
+static TAG_VALUE: Shape =
+    Shape { name: "TagValue", kind: Kind::String { values: &[], pattern: None, min: None, max: Some(256) } };
 
 /// Fields of the design that this version refuses by name.
 pub(crate) const LATER: &[Later] = &[
@@ -100,26 +60,10 @@ pub(crate) const LATER: &[Later] = &[
         field: "role",
         instead: "remove it; the controller's own role is used",
     },
-    Later {
-        shape: "EnvironmentSpec",
-        field: "syncWindows",
-        instead: "remove it, or suspend the objects",
-    },
-    Later {
-        shape: "EnvironmentSpec",
-        field: "windows",
-        instead: "remove it, or suspend the objects",
-    },
-    Later {
-        shape: "Policy",
-        field: "budget",
-        instead: "remove it; nothing is pruned by this version",
-    },
-    Later {
-        shape: "Policy",
-        field: "waves",
-        instead: "remove it",
-    },
+    Later { shape: "EnvironmentSpec", field: "syncWindows", instead: "remove it, or suspend the objects" },
+    Later { shape: "EnvironmentSpec", field: "windows", instead: "remove it, or suspend the objects" },
+    Later { shape: "Policy", field: "budget", instead: "remove it; nothing is pruned by this version" },
+    Later { shape: "Policy", field: "waves", instead: "remove it" },
 ];
 
 /// The settings of a document that has no errors; nothing where it has no name or cluster.

@@ -18,10 +18,7 @@ pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
         required("metadata", &METADATA),
         required("spec", leak("ServiceSpec", spec())),
     ];
-    Shape {
-        name: "Service",
-        kind: Kind::Structure(members.leak()),
-    }
+    Shape { name: "Service", kind: Kind::Structure(members.leak()) }
 });
 
 /// `spec.taskDefinition`: RegisterTaskDefinition's request.
@@ -50,47 +47,21 @@ static COUNT: Shape = Shape {
 };
 
 /// A service runs at most 5,000 tasks. Source: AWS, "Amazon ECS service quotas", tasks per service.
-static TASKS: Shape = Shape {
-    name: "Tasks",
-    kind: Kind::Integer {
-        min: Some(0),
-        max: Some(5000),
-    },
-};
+static TASKS: Shape = Shape { name: "Tasks", kind: Kind::Integer { min: Some(0), max: Some(5000) } };
 
 /// `correct` or `report`.
 pub(crate) static DRIFT: Shape = Shape {
     name: "Drift",
-    kind: Kind::String {
-        values: &["correct", "report"],
-        pattern: None,
-        min: None,
-        max: None,
-    },
+    kind: Kind::String { values: &["correct", "report"], pattern: None, min: None, max: None },
 };
 
-static PATHS: Shape = Shape {
-    name: "Paths",
-    kind: Kind::List {
-        item: &STRING,
-        min: None,
-        max: None,
-    },
-};
+static PATHS: Shape = Shape { name: "Paths", kind: Kind::List { item: &STRING, min: None, max: None } };
 
-static ROLLOUT: Shape = Shape {
-    name: "Rollout",
-    kind: Kind::Structure(&[optional("progressDeadlineSeconds", &DEADLINE)]),
-};
+static ROLLOUT: Shape =
+    Shape { name: "Rollout", kind: Kind::Structure(&[optional("progressDeadlineSeconds", &DEADLINE)]) };
 
 /// From a minute to a day.
-static DEADLINE: Shape = Shape {
-    name: "Deadline",
-    kind: Kind::Integer {
-        min: Some(60),
-        max: Some(86_400),
-    },
-};
+static DEADLINE: Shape = Shape { name: "Deadline", kind: Kind::Integer { min: Some(60), max: Some(86_400) } };
 
 /// Fields of the design that this version refuses by name.
 pub(crate) const LATER: &[Later] = &[
@@ -124,11 +95,7 @@ pub(crate) const LATER: &[Later] = &[
         field: "restartOn",
         instead: "remove it; a changed secret needs a changed manifest in this version",
     },
-    Later {
-        shape: "Rollout",
-        field: "approval",
-        instead: "remove it",
-    },
+    Later { shape: "Rollout", field: "approval", instead: "remove it" },
     Later {
         shape: "Rollout",
         field: "onFailure",
@@ -146,21 +113,21 @@ pub(crate) const MOVED: &[Moved] = &[
     Moved {
         shape: "CreateServiceRequest",
         field: "clientToken",
-        place: "nowhere: Coxswain makes one for each call",
+        instead: "remove it: Coxswain makes one for each call",
     },
     Moved {
         shape: "CreateServiceRequest",
         field: "cluster",
-        place: "spec.cluster of the Environment",
+        instead: "it belongs in spec.cluster of the Environment",
     },
     Moved {
         shape: "CreateServiceRequest",
         field: "desiredCount",
-        place: "spec.count: { fixed: 2 }",
+        instead: "it belongs in spec.count: { fixed: 2 }",
     },
     Moved {
         shape: "CreateServiceRequest",
         field: "taskDefinition",
-        place: "spec.taskDefinition, as RegisterTaskDefinition's JSON",
+        instead: "it belongs in spec.taskDefinition, as RegisterTaskDefinition's JSON",
     },
 ];
