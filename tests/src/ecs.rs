@@ -23,10 +23,7 @@ pub struct Ecs {
 impl Ecs {
     /// At `endpoint`, such as `http://127.0.0.1:4100`.
     pub fn new(endpoint: &str) -> Self {
-        Self {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            http: http(),
-        }
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), http: http() }
     }
 
     /// Where it is.
@@ -36,8 +33,7 @@ impl Ecs {
 
     /// One call of ECS; an error answer is an error.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value> {
-        self.target(&format!("AmazonEC2ContainerServiceV20141113.{operation}"), input)
-            .await
+        self.target(&format!("AmazonEC2ContainerServiceV20141113.{operation}"), input).await
     }
 
     /// One call of any API.
@@ -54,51 +50,31 @@ impl Ecs {
     /// The service as DescribeServices shows it.
     pub async fn service(&self, name: &str) -> Result<Value> {
         let answer = self
-            .call(
-                "DescribeServices",
-                json!({"cluster": "dev", "services": [name], "include": ["TAGS"]}),
-            )
+            .call("DescribeServices", json!({"cluster": "dev", "services": [name], "include": ["TAGS"]}))
             .await?;
-        answer
-            .pointer("/services/0")
-            .cloned()
-            .with_context(|| format!("no service {name}: {answer}"))
+        answer.pointer("/services/0").cloned().with_context(|| format!("no service {name}: {answer}"))
     }
 
     /// The number of revisions that were ever registered in a family.
     pub async fn revisions(&self, family: &str) -> Result<usize> {
-        let answer = self
-            .call("ListTaskDefinitions", json!({"familyPrefix": family}))
-            .await?;
+        let answer = self.call("ListTaskDefinitions", json!({"familyPrefix": family})).await?;
         Ok(answer["taskDefinitionArns"].as_array().map_or(0, Vec::len))
     }
 
     /// Every deployment that ECS ever started for the service.
     pub async fn service_deployments(&self, name: &str) -> Result<Vec<Value>> {
-        let answer = self
-            .call(
-                "ListServiceDeployments",
-                json!({"cluster": "dev", "service": name}),
-            )
-            .await?;
-        Ok(answer["serviceDeployments"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default())
+        let answer = self.call("ListServiceDeployments", json!({"cluster": "dev", "service": name})).await?;
+        Ok(answer["serviceDeployments"].as_array().cloned().unwrap_or_default())
     }
 
     /// The service's tasks that are meant to run.
     pub async fn tasks(&self, service: &str) -> Result<Vec<Value>> {
-        let answer = self
-            .call("ListTasks", json!({"cluster": "dev", "serviceName": service}))
-            .await?;
+        let answer = self.call("ListTasks", json!({"cluster": "dev", "serviceName": service})).await?;
         let arns = answer["taskArns"].clone();
         if arns.as_array().is_none_or(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        let answer = self
-            .call("DescribeTasks", json!({"cluster": "dev", "tasks": arns}))
-            .await?;
+        let answer = self.call("DescribeTasks", json!({"cluster": "dev", "tasks": arns})).await?;
         Ok(answer["tasks"].as_array().cloned().unwrap_or_default())
     }
 
@@ -109,13 +85,7 @@ impl Ecs {
                 && task["desiredStatus"] == "RUNNING"
                 && task["healthStatus"] == "HEALTHY"
         };
-        Ok(self
-            .tasks(service)
-            .await?
-            .iter()
-            .filter(healthy)
-            .filter_map(address)
-            .collect())
+        Ok(self.tasks(service).await?.iter().filter(healthy).filter_map(address).collect())
     }
 }
 
@@ -128,10 +98,7 @@ fn address(task: &Value) -> Option<String> {
 /// Sends a request and reads the whole answer as JSON, or as a string where it is none.
 pub async fn send(http: &Http, request: http::Request<Full<Bytes>>) -> Result<(http::StatusCode, Value)> {
     let uri = request.uri().clone();
-    let answer = http
-        .request(request)
-        .await
-        .with_context(|| format!("no answer from {uri}"))?;
+    let answer = http.request(request).await.with_context(|| format!("no answer from {uri}"))?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
     let text = String::from_utf8_lossy(&body).into_owned();

@@ -1,10 +1,7 @@
 //! Real programs on free ports, for the end-to-end tests: start, wait for a condition with a deadline,
 //! print everything on failure, end what was started.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "serde_json gives null for a member that is missing"
-)]
+#![expect(clippy::indexing_slicing, reason = "serde_json gives null for a member that is missing")]
 
 pub mod ecs;
 pub mod picture;

@@ -47,16 +47,12 @@ impl Picture {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/example");
         for entry in fs::read_dir(&example)? {
             let entry = entry?;
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "yaml")
-            {
+            if entry.path().extension().is_some_and(|extension| extension == "yaml") {
                 fs::copy(entry.path(), manifests.join(entry.file_name()))?;
             }
         }
         let images = folder.path().join("images.json");
-        fs::write(&images, image_map()?.to_string())?;
+        fs::write(&images, image_map(&folder.path().join("events"))?.to_string())?;
         let path = |name: &str| folder.path().join(name).display().to_string();
         let local = Program::start(
             "coxswain-local",
@@ -67,23 +63,16 @@ impl Picture {
                 images.display().to_string(),
                 "--state".to_owned(),
                 path("local"),
+                "--region".to_owned(),
+                "eu-west-1".to_owned(),
             ],
         )?;
         let line = local.line("http://").await?;
-        let endpoint = line
-            .split_whitespace()
-            .find(|word| word.starts_with("http://"))
-            .context("a URL")?
-            .to_owned();
+        let endpoint =
+            line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?.to_owned();
         let ecs = Ecs::new(&endpoint);
         seed(&ecs).await?;
-        Ok(Self {
-            folder,
-            local,
-            controller: None,
-            ecs,
-            status: String::new(),
-        })
+        Ok(Self { folder, local, controller: None, ecs, status: String::new() })
     }
 
     /// Starts the controller, or starts it again on the same store.
@@ -99,16 +88,11 @@ impl Picture {
             ("--rollout-interval", "1s".to_owned()),
             ("--settle", "2s".to_owned()),
         ];
-        let arguments: Vec<_> = arguments
-            .into_iter()
-            .flat_map(|(flag, value)| [flag.to_owned(), value])
-            .collect();
+        let arguments: Vec<_> =
+            arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
         let controller = Program::start("coxswain-controller", &arguments)?;
         let line = controller.line("http://").await?;
-        let status = line
-            .split_whitespace()
-            .find(|word| word.starts_with("http://"))
-            .context("a URL")?;
+        let status = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;
         status.trim_end_matches('/').clone_into(&mut self.status);
         self.controller = Some(controller);
         Ok(())
@@ -121,11 +105,7 @@ impl Picture {
 
     /// SIGTERM to the controller; its exit code.
     pub async fn terminate_controller(&mut self) -> Result<Option<i32>> {
-        self.controller
-            .take()
-            .context("no controller runs")?
-            .terminate()
-            .await
+        self.controller.take().context("no controller runs")?.terminate().await
     }
 
     /// kill -9 of the local ECS.
@@ -170,10 +150,7 @@ impl Picture {
     /// Runs `cox` and holds its exit code; gives both streams.
     pub async fn cox_exits(&self, arguments: &[&str], code: i32) -> Result<(String, String)> {
         let output = self.cox(arguments).await?;
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         ensure!(
             output.status.code() == Some(code),
             "cox {} ended with {:?}, not {code}\nstdout:\n{out}\nstderr:\n{err}",
@@ -197,9 +174,7 @@ impl Picture {
         wait_for(&format!("{kind}={status} of {name}"), ROLLOUT, async || {
             let body = self.status(name).await?;
             let conditions = body["conditions"].as_array().cloned().unwrap_or_default();
-            let holds = conditions
-                .iter()
-                .any(|found| found["type"] == kind && found["status"] == status);
+            let holds = conditions.iter().any(|found| found["type"] == kind && found["status"] == status);
             Ok(holds.then_some(body))
         })
         .await
@@ -211,14 +186,10 @@ impl Picture {
             let body = self.status(name).await?;
             let conditions = body["conditions"].as_array().cloned().unwrap_or_default();
             let holds = |kind: &str, status: &str| {
-                conditions
-                    .iter()
-                    .any(|found| found["type"] == kind && found["status"] == status)
+                conditions.iter().any(|found| found["type"] == kind && found["status"] == status)
             };
-            Ok(
-                (holds("Synced", "True") && holds("Ready", "True") && holds("Progressing", "False"))
-                    .then_some(body),
-            )
+            Ok((holds("Synced", "True") && holds("Ready", "True") && holds("Progressing", "False"))
+                .then_some(body))
         })
         .await
     }
@@ -226,48 +197,42 @@ impl Picture {
     /// The workspace's AWS CLI, which `cargo xtask ci` installs, against the local ECS.
     pub async fn aws(&self, arguments: &[&str]) -> Result<Value> {
         let aws = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/xtask/venv/bin/aws");
-        ensure!(
-            aws.exists(),
-            "the AWS CLI is not set up: run `cargo xtask ci` once"
-        );
+        ensure!(aws.exists(), "the AWS CLI is not set up: run `cargo xtask ci` once");
         let output = tokio::process::Command::new(aws)
-            .args([
-                "--endpoint-url",
-                self.ecs.endpoint(),
-                "--region",
-                "eu-west-1",
-                "--output",
-                "json",
-            ])
+            .args(["--endpoint-url", self.ecs.endpoint(), "--region", "eu-west-1", "--output", "json"])
             .args(arguments)
             .env("AWS_ACCESS_KEY_ID", "example")
             .env("AWS_SECRET_ACCESS_KEY", "example")
             .env("AWS_MAX_ATTEMPTS", "1")
             .output()
             .await?;
-        ensure!(
-            output.status.success(),
-            "aws {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        ensure!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     }
 }
 
-/// Images of the example: a tag is the api's version, and one lacks what the api needs to start.
-fn image_map() -> Result<Value> {
-    let api = binary("coxswain-api")?.display().to_string();
-    let image = |tag: &str, environment: Value| {
+/// Images of the example: a tag is the api's version, and one is given a setting that the api refuses.
+fn image_map(events: &Path) -> Result<Value> {
+    let api = binary("coxswain-api")?;
+    let folder = api.parent().context("a program stands in a folder")?;
+    let image = |tag: &str, more: Value| {
+        let mut environment = json!({
+            "API_LISTEN": "{address}:8000",
+            "API_VERSION": "{tag}",
+            "API_STORE": events.display().to_string(),
+            "API_GRACE": "2",
+        });
+        if let (Some(all), Some(more)) = (environment.as_object_mut(), more.as_object()) {
+            all.extend(more.clone());
+        }
         json!({
             "image": format!("123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:{tag}"),
-            "program": api,
+            "entryPoint": [api.display().to_string()],
+            "bin": [folder.display().to_string()],
             "environment": environment,
         })
     };
-    Ok(json!({ "images": [
-        image("*-broken", json!({ "API_LISTEN": "{address}:8000", "API_VERSION": "{tag}", "API_GRACE": "soon" })),
-        image("*", json!({ "API_LISTEN": "{address}:8000", "API_VERSION": "{tag}" })),
-    ]}))
+    Ok(json!({ "images": [image("*-broken", json!({ "API_GRACE": "soon" })), image("*", json!({}))] }))
 }
 
 async fn seed(ecs: &Ecs) -> Result<()> {
@@ -278,22 +243,14 @@ async fn seed(ecs: &Ecs) -> Result<()> {
             "StringList",
             "subnet-0a1b2c3d4e5f60001,subnet-0a1b2c3d4e5f60002",
         ),
-        (
-            "/coxswain/dev/infra/api-security-group",
-            "String",
-            "sg-0a1b2c3d4e5f60001",
-        ),
+        ("/coxswain/dev/infra/api-security-group", "String", "sg-0a1b2c3d4e5f60001"),
         (
             "/coxswain/dev/infra/execution-role",
             "String",
             "arn:aws:iam::123456789012:role/coxswain-dev-execution",
         ),
     ] {
-        ecs.target(
-            "AmazonSSM.PutParameter",
-            json!({"Name": name, "Type": kind, "Value": value}),
-        )
-        .await?;
+        ecs.target("AmazonSSM.PutParameter", json!({"Name": name, "Type": kind, "Value": value})).await?;
     }
     Ok(())
 }

@@ -21,10 +21,8 @@ pub struct Program {
 /// The workspace's program of that name, beside the test's own binary.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own
-        .parent()
-        .and_then(|deps| deps.parent())
-        .context("a test binary lives in target/PROFILE/deps")?;
+    let folder =
+        own.parent().and_then(|deps| deps.parent()).context("a test binary lives in target/PROFILE/deps")?;
     let path = folder.join(name);
     if !path.exists() {
         bail!(
@@ -52,11 +50,7 @@ impl Program {
         if let Some(stream) = child.stderr.take() {
             keep(stream, Arc::clone(&output), "err: ");
         }
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            output,
-        })
+        Ok(Self { name: name.to_owned(), child, output })
     }
 
     /// The process's id.

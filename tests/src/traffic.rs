@@ -43,12 +43,7 @@ impl Traffic {
         let stop = Arc::new(AtomicBool::new(false));
         let tally = Arc::new(Tally::default());
         #[expect(clippy::disallowed_methods, reason = "the handle is awaited in stop()")]
-        let task = tokio::spawn(run(
-            ecs,
-            service.to_owned(),
-            Arc::clone(&stop),
-            Arc::clone(&tally),
-        ));
+        let task = tokio::spawn(run(ecs, service.to_owned(), Arc::clone(&stop), Arc::clone(&tally)));
         Self { stop, task, tally }
     }
 
@@ -56,19 +51,9 @@ impl Traffic {
     pub async fn stop(self) -> Result<Arc<Tally>> {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await??;
-        let failures = self
-            .tally
-            .failures
-            .lock()
-            .map(|failures| failures.clone())
-            .unwrap_or_default();
+        let failures = self.tally.failures.lock().map(|failures| failures.clone()).unwrap_or_default();
         let good = self.tally.good.load(Ordering::Relaxed);
-        ensure!(
-            failures.is_empty(),
-            "{} of {} requests failed: {failures:#?}",
-            failures.len(),
-            good
-        );
+        ensure!(failures.is_empty(), "{} of {} requests failed: {failures:#?}", failures.len(), good);
         ensure!(good > 0, "no request was sent");
         Ok(self.tally)
     }
@@ -101,11 +86,7 @@ async fn run(ecs: Ecs, service: String, stop: Arc<AtomicBool>, tally: Arc<Tally>
                     on_new(&address, request).await
                 }
             });
-            match answered
-                .await
-                .context("no answer within 5 s")
-                .and_then(|answer| answer)
-            {
+            match answered.await.context("no answer within 5 s").and_then(|answer| answer) {
                 Ok(version) => {
                     tally.good.fetch_add(1, Ordering::Relaxed);
                     if let Ok(mut versions) = tally.versions.lock() {
@@ -130,18 +111,16 @@ fn push(tally: &Tally, failure: String) {
 }
 
 fn webhook(address: &str, number: usize) -> Result<http::Request<Full<Bytes>>> {
-    Ok(
-        http::Request::post(format!("http://{address}:8000/webhooks/partner"))
-            .header("host", format!("{address}:8000"))
-            .header("content-type", "application/json")
-            .header("webhook-id", format!("event-{number}"))
-            .header("x-client-verify", "SUCCESS")
-            .header("x-client-subject-dn", "CN=partner")
-            .header("x-client-i-dn", "CN=Example CA")
-            .header("x-client-serial", "01")
-            .header("x-client-fingerprint-sha256", "ab".repeat(32))
-            .body(Full::new(Bytes::from(format!("{{\"number\":{number}}}"))))?,
-    )
+    Ok(http::Request::post(format!("http://{address}:8000/webhooks/partner"))
+        .header("host", format!("{address}:8000"))
+        .header("content-type", "application/json")
+        .header("webhook-id", format!("event-{number}"))
+        .header("x-client-verify", "SUCCESS")
+        .header("x-client-subject-dn", "CN=partner")
+        .header("x-client-i-dn", "CN=Example CA")
+        .header("x-client-serial", "01")
+        .header("x-client-fingerprint-sha256", "ab".repeat(32))
+        .body(Full::new(Bytes::from(format!("{{\"number\":{number}}}"))))?)
 }
 
 async fn on_kept(
@@ -169,17 +148,9 @@ async fn on_new(address: &str, request: http::Request<Full<Bytes>>) -> Result<St
 
 async fn version(answer: http::Response<hyper::body::Incoming>) -> Result<String> {
     let status = answer.status();
-    let version = answer
-        .headers()
-        .get("x-api-version")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("?")
-        .to_owned();
+    let version =
+        answer.headers().get("x-api-version").and_then(|value| value.to_str().ok()).unwrap_or("?").to_owned();
     let body = answer.into_body().collect().await?.to_bytes();
-    ensure!(
-        status == http::StatusCode::ACCEPTED,
-        "{status}: {}",
-        String::from_utf8_lossy(&body)
-    );
+    ensure!(status == http::StatusCode::ACCEPTED, "{status}: {}", String::from_utf8_lossy(&body));
     Ok(version)
 }
