@@ -45,11 +45,7 @@ pub struct Backoffs<K> {
 impl<K: Eq + Hash + Clone> Backoffs<K> {
     /// No failures yet. The generator is passed in, so that a test can seed it.
     pub fn new(policy: Policy, rng: Rng) -> Self {
-        Self {
-            policy,
-            rng,
-            failures: HashMap::new(),
-        }
+        Self { policy, rng, failures: HashMap::new() }
     }
 
     /// Counts a failure of `key`, and says how long to wait before it is tried again.
@@ -91,15 +87,7 @@ where
     Op: FnMut() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
-    op.retry(Waits {
-        policy,
-        rng,
-        failures: 0,
-        retries,
-    })
-    .sleep(tokio::time::sleep)
-    .when(is_retryable)
-    .await
+    op.retry(Waits { policy, rng, failures: 0, retries }).sleep(tokio::time::sleep).when(is_retryable).await
 }
 
 /// The waits of one retried call.
@@ -128,38 +116,19 @@ mod tests {
 
     use super::*;
 
-    const POLICY: Policy = Policy {
-        base: Duration::from_secs(1),
-        max: Duration::from_mins(1),
-    };
+    const POLICY: Policy = Policy { base: Duration::from_secs(1), max: Duration::from_mins(1) };
 
     #[test]
     fn ceilings_double_from_base_to_max_and_stay_there() {
-        let seconds = [
-            (0, 1),
-            (1, 1),
-            (2, 2),
-            (3, 4),
-            (6, 32),
-            (7, 60),
-            (33, 60),
-            (u32::MAX, 60),
-        ];
+        let seconds = [(0, 1), (1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (33, 60), (u32::MAX, 60)];
         for (failures, ceiling) in seconds {
-            assert_eq!(
-                POLICY.ceiling(failures),
-                Duration::from_secs(ceiling),
-                "after {failures}"
-            );
+            assert_eq!(POLICY.ceiling(failures), Duration::from_secs(ceiling), "after {failures}");
         }
     }
 
     #[test]
     fn ceilings_do_not_overflow() {
-        let huge = Policy {
-            base: Duration::MAX,
-            max: Duration::MAX,
-        };
+        let huge = Policy { base: Duration::MAX, max: Duration::MAX };
         assert_eq!(huge.ceiling(40), Duration::MAX);
     }
 
@@ -180,11 +149,7 @@ mod tests {
         }
         backoffs.fail(&"new");
         assert_eq!(
-            (
-                backoffs.failures(&"bad"),
-                backoffs.failures(&"new"),
-                backoffs.failures(&"good")
-            ),
+            (backoffs.failures(&"bad"), backoffs.failures(&"new"), backoffs.failures(&"good")),
             (5, 1, 0)
         );
         backoffs.reset(&"bad");
@@ -208,18 +173,11 @@ mod tests {
         let begin = Instant::now();
         let op = || async {
             calls.set(calls.get() + 1);
-            if calls.get() < 4 {
-                Err("busy")
-            } else {
-                Ok(calls.get())
-            }
+            if calls.get() < 4 { Err("busy") } else { Ok(calls.get()) }
         };
         assert_eq!(retry(POLICY, 5, Rng::with_seed(1), op, |_| true).await, Ok(4));
         let waited = begin.elapsed();
-        assert!(
-            waited > Duration::ZERO && waited <= Duration::from_secs(1 + 2 + 4 + 1),
-            "{waited:?}"
-        );
+        assert!(waited > Duration::ZERO && waited <= Duration::from_secs(1 + 2 + 4 + 1), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -239,10 +197,7 @@ mod tests {
             calls.set(calls.get() + 1);
             Err::<(), _>("denied")
         };
-        assert_eq!(
-            retry(POLICY, 3, Rng::with_seed(1), op, |error| *error == "busy").await,
-            Err("denied")
-        );
+        assert_eq!(retry(POLICY, 3, Rng::with_seed(1), op, |error| *error == "busy").await, Err("denied"));
         assert_eq!(calls.get(), 1);
     }
 }

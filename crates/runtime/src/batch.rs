@@ -26,11 +26,7 @@ pub struct Window {
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
 impl Default for Window {
     fn default() -> Self {
-        Self {
-            idle: Duration::from_millis(5),
-            longest: Duration::from_millis(50),
-            most: 10,
-        }
+        Self { idle: Duration::from_millis(5), longest: Duration::from_millis(50), most: 10 }
     }
 }
 
@@ -93,10 +89,7 @@ where
                 fetches.spawn(async move { hand_out(batch, &answer.await) });
             }
         });
-        Self {
-            asks,
-            _collector: collector,
-        }
+        Self { asks, _collector: collector }
     }
 
     /// The value of `key`, fetched with those of others who ask at about the same time.
@@ -105,9 +98,7 @@ where
     /// Dropping this gives up the answer only; the fetch goes on for the others.
     pub async fn get(&self, key: K) -> Result<V, BatchError<E>> {
         let (answer, waiting) = oneshot::channel();
-        self.asks
-            .send(Ask { key, answer })
-            .map_err(|_| BatchError::Lost)?;
+        self.asks.send(Ask { key, answer }).map_err(|_| BatchError::Lost)?;
         waiting.await.unwrap_or(Err(BatchError::Lost))
     }
 }

@@ -34,10 +34,7 @@ pub struct TokioClock {
 impl TokioClock {
     /// A clock that shows `base` now.
     pub fn starting_at(base: Timestamp) -> Self {
-        Self {
-            base,
-            origin: Instant::now(),
-        }
+        Self { base, origin: Instant::now() }
     }
 }
 

@@ -54,10 +54,7 @@ impl Drain {
         self.signal();
         self.watch.tracker.close();
         let finished = timeout(within, self.watch.tracker.wait()).await;
-        finished.map_err(|_| Unfinished {
-            tasks: self.watch.tracker.len(),
-            within,
-        })
+        finished.map_err(|_| Unfinished { tasks: self.watch.tracker.len(), within })
     }
 }
 

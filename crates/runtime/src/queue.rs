@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::Hash;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,18 +73,8 @@ pub struct Depth {
 impl<K: Eq + Hash + Clone> Queue<K> {
     /// An empty queue.
     pub fn new() -> Self {
-        let state = State {
-            places: HashMap::new(),
-            schedule: BTreeMap::new(),
-            added: 0,
-            closed: false,
-        };
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::new(state),
-                changed: Notify::new(),
-            }),
-        }
+        let state = State { places: HashMap::new(), schedule: BTreeMap::new(), added: 0, closed: false };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
 
     /// Asks for a look at `key` now.
@@ -93,9 +84,7 @@ impl<K: Eq + Hash + Clone> Queue<K> {
 
     /// Asks for a look at `key` after `delay`, at most [`MAX_DELAY`].
     pub fn add_after(&self, key: K, delay: Duration) {
-        self.shared
-            .state()
-            .request(key, Instant::now() + delay.min(MAX_DELAY));
+        self.shared.state().request(key, Instant::now() + delay.min(MAX_DELAY));
         self.shared.changed.notify_one();
     }
 
@@ -107,30 +96,21 @@ impl<K: Eq + Hash + Clone> Queue<K> {
     /// A dropped `next` has taken nothing.
     pub async fn next(&self) -> Option<Work<K>> {
         loop {
+            // In line before the state is read, so that no change between the two goes unheard.
+            let mut changed = pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
             let wake = {
                 let mut state = self.shared.state();
-                let taken = if state.closed {
-                    Err(None)
-                } else {
-                    state.take_due(Instant::now())
-                };
-                // Two notifications that meet no waiter are kept as one, so whoever leaves wakes another.
-                if state.closed || taken.is_ok() {
-                    self.shared.changed.notify_one();
+                if state.closed {
+                    return None;
                 }
-                match taken {
-                    _ if state.closed => return None,
+                match state.take_due(Instant::now()) {
                     Ok(key) => {
-                        return Some(Work {
-                            key,
-                            finished: false,
-                            queue: self.clone(),
-                        });
+                        return Some(Work { key, finished: false, queue: self.clone() });
                     }
                     Err(wake) => wake,
                 }
             };
-            let changed = self.shared.changed.notified();
             match wake {
                 Some(at) => tokio::select! { () = changed => {}, () = sleep_until(at) => {} },
                 None => changed.await,
@@ -141,7 +121,7 @@ impl<K: Eq + Hash + Clone> Queue<K> {
     /// Ends handing out. Keys in work may still be finished.
     pub fn close(&self) {
         self.shared.state().closed = true;
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_waiters();
     }
 
     /// How full the queue is now.
@@ -149,11 +129,7 @@ impl<K: Eq + Hash + Clone> Queue<K> {
         let state = self.shared.state();
         let due = state.schedule.range(..=(Instant::now(), u64::MAX)).count();
         let scheduled = state.schedule.len();
-        Depth {
-            due,
-            delayed: scheduled - due,
-            in_work: state.places.len() - scheduled,
-        }
+        Depth { due, delayed: scheduled - due, in_work: state.places.len() - scheduled }
     }
 }
 
@@ -225,17 +201,13 @@ impl<K: Eq + Hash + Clone> Default for Queue<K> {
 
 impl<K> Clone for Queue<K> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<K> fmt::Debug for Queue<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue")
-            .field("keys", &self.shared.state().places.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Queue").field("keys", &self.shared.state().places.len()).finish_non_exhaustive()
     }
 }
 

@@ -9,12 +9,11 @@ use tokio::time::{Instant, sleep};
 
 /// A throttled bucket refills at half its speed, ...
 const DECREASE: f64 = 0.5;
-/// ... never below a twentieth of its quota, ...
-const SLOWEST: f64 = 0.05;
-/// ... and gets a twentieth of its quota back each second. So one throttle is forgiven after ten seconds,
-/// the worst after nineteen.
+/// ... and gets a twentieth of its quota back each second. One throttle is forgiven after ten seconds.
 const RECOVERY_PER_SECOND: f64 = 0.05;
-/// Complaints within this time are one: calls in flight together are throttled together.
+/// Complaints within this time are one: calls in flight together are throttled together. It is also
+/// what keeps a bucket from coming to rest: halved once a second, the speed tends to the recovery of
+/// that second, a twentieth of the quota.
 const ONE_COMPLAINT: Duration = Duration::from_secs(1);
 /// The least of a token that counts as missing. Below lies the dust of floating point.
 const DUST: f64 = 1e-6;
@@ -42,14 +41,8 @@ pub struct Limiter<B> {
 impl<B: Eq + Hash> Limiter<B> {
     /// A limiter with a full bucket for each of `quotas`, and one of `shared` for all other names.
     pub fn new(quotas: impl IntoIterator<Item = (B, Quota)>, shared: Quota) -> Self {
-        let buckets = quotas
-            .into_iter()
-            .map(|(name, quota)| (name, Bucket::new(quota)))
-            .collect();
-        Self {
-            buckets,
-            shared: Bucket::new(shared),
-        }
+        let buckets = quotas.into_iter().map(|(name, quota)| (name, Bucket::new(quota))).collect();
+        Self { buckets, shared: Bucket::new(shared) }
     }
 
     /// Waits until a call of `bucket` is allowed.
@@ -79,21 +72,10 @@ struct Bucket {
 
 impl Bucket {
     fn new(quota: Quota) -> Self {
-        let quota = Quota {
-            burst: quota.burst.max(1),
-            per_second: quota.per_second.max(f64::MIN_POSITIVE),
-        };
-        let level = Level {
-            quota,
-            tokens: f64::from(quota.burst),
-            speed: 1.0,
-            at: Instant::now(),
-            slowed_at: None,
-        };
-        Self {
-            turn: tokio::sync::Mutex::new(()),
-            level: Mutex::new(level),
-        }
+        let quota = Quota { burst: quota.burst.max(1), per_second: quota.per_second.max(f64::MIN_POSITIVE) };
+        let level =
+            Level { quota, tokens: f64::from(quota.burst), speed: 1.0, at: Instant::now(), slowed_at: None };
+        Self { turn: tokio::sync::Mutex::new(()), level: Mutex::new(level) }
     }
 
     fn level(&self) -> MutexGuard<'_, Level> {
@@ -118,7 +100,7 @@ impl Bucket {
 struct Level {
     quota: Quota,
     tokens: f64,
-    /// The part of the quota's speed at which it refills: from [`SLOWEST`] to 1.
+    /// The part of the quota's speed at which it refills: a twentieth at least, 1 at most.
     speed: f64,
     at: Instant,
     slowed_at: Option<Instant>,
@@ -133,22 +115,15 @@ impl Level {
             return None;
         }
         let seconds = self.time_to_gain((1.0 - self.tokens) / self.quota.per_second);
-        Some(
-            Duration::try_from_secs_f64(seconds)
-                .unwrap_or(crate::MAX_DELAY)
-                .min(crate::MAX_DELAY),
-        )
+        Some(Duration::try_from_secs_f64(seconds).unwrap_or(crate::MAX_DELAY).min(crate::MAX_DELAY))
     }
 
     fn throttle(&mut self, now: Instant) {
         self.refill(now);
         // The service's bucket is empty, so ours must have been too full.
         self.tokens = self.tokens.min(0.0);
-        if self
-            .slowed_at
-            .is_none_or(|at| now.saturating_duration_since(at) >= ONE_COMPLAINT)
-        {
-            self.speed = (self.speed * DECREASE).max(SLOWEST);
+        if self.slowed_at.is_none_or(|at| now.saturating_duration_since(at) >= ONE_COMPLAINT) {
+            self.speed *= DECREASE;
             self.slowed_at = Some(now);
         }
     }
@@ -179,10 +154,7 @@ impl Level {
         if gain >= gained {
             return recovering + (gain - gained);
         }
-        let root = self
-            .speed
-            .mul_add(self.speed, 2.0 * RECOVERY_PER_SECOND * gain)
-            .sqrt();
+        let root = self.speed.mul_add(self.speed, 2.0 * RECOVERY_PER_SECOND * gain).sqrt();
         (root - self.speed) / RECOVERY_PER_SECOND
     }
 }

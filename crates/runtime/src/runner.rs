@@ -60,12 +60,7 @@ where
         backoffs: Backoffs<K>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            queue,
-            concurrency,
-            backoffs,
-            clock,
-        }
+        Self { queue, concurrency, backoffs, clock }
     }
 
     /// Runs until `drain` is signalled or the queue is closed; then takes no key more, closes the queue,
@@ -79,10 +74,7 @@ where
         Fut: Future<Output = NextLook> + Send,
     {
         let look = Arc::new(look);
-        let mut running = Running {
-            tasks: JoinSet::new(),
-            works: HashMap::new(),
-        };
+        let mut running = Running { tasks: JoinSet::new(), works: HashMap::new() };
         loop {
             let has_room = running.works.len() < self.concurrency.get();
             tokio::select! {
@@ -100,11 +92,7 @@ where
     }
 
     async fn finish(mut self, mut running: Running<K>, within: Duration) -> Drained<K> {
-        info!(
-            running = running.works.len(),
-            ?within,
-            "no new work; finishing what is running"
-        );
+        info!(running = running.works.len(), ?within, "no new work; finishing what is running");
         let deadline = Instant::now() + within.min(crate::MAX_DELAY);
         while let Ok(Some(ended)) = timeout_at(deadline, running.tasks.join_next_with_id()).await {
             self.settle(&mut running, ended);
@@ -145,13 +133,7 @@ where
             NextLook::AfterChange | NextLook::Backoff => None,
             NextLook::In(delay) => Some(delay),
             // A time that has passed is a negative span, and means now.
-            NextLook::At(time) => Some(
-                self.clock
-                    .now()
-                    .duration_until(time)
-                    .try_into()
-                    .unwrap_or_default(),
-            ),
+            NextLook::At(time) => Some(self.clock.now().duration_until(time).try_into().unwrap_or_default()),
         }
     }
 }

@@ -64,10 +64,7 @@ impl DirectoryStore {
             lock: Arc::new(Lock::new(root.join(lock::NAME))),
         };
         let files = Arc::clone(&store.files);
-        offload(move || files.create_root())
-            .await
-            .and_then(|done| done)
-            .map_err(clean)?;
+        offload(move || files.create_root()).await.and_then(|done| done).map_err(clean)?;
         let guard = store.lock.acquire().await.map_err(clean)?;
         let files = Arc::clone(&store.files);
         offload(move || {
@@ -103,11 +100,8 @@ impl DirectoryStore {
         F: FnOnce(&Files, &Path) -> Result<T, StoreError> + Send + 'static,
     {
         let subject = path.as_str();
-        let guard: Guard = self
-            .lock
-            .acquire()
-            .await
-            .map_err(|e| Interrupted::Before(e).into_error(operation, subject))?;
+        let guard: Guard =
+            self.lock.acquire().await.map_err(|e| Interrupted::Before(e).into_error(operation, subject))?;
         let files = Arc::clone(&self.files);
         let owned = path.clone();
         offload(move || {
@@ -134,9 +128,7 @@ impl Store for DirectoryStore {
             let failed = |interrupted: Interrupted| interrupted.into_error(Operation::Put, path.as_str());
             check(files, path, &expect, Operation::Put)?;
             let version = fresh_version().map_err(|e| failed(Interrupted::Before(e)))?;
-            files
-                .replace(path, &envelope::seal(path, &version, &bytes))
-                .map_err(failed)?;
+            files.replace(path, &envelope::seal(path, &version, &bytes)).map_err(failed)?;
             Ok(version)
         })
         .await
@@ -160,9 +152,7 @@ impl Store for DirectoryStore {
     async fn delete(&self, path: &Path, expect: Version) -> Result<(), StoreError> {
         self.change(Operation::Delete, path, move |files, path| {
             check(files, path, &Expect::Version(expect), Operation::Delete)?;
-            files
-                .remove(path)
-                .map_err(|interrupted| interrupted.into_error(Operation::Delete, path.as_str()))
+            files.remove(path).map_err(|interrupted| interrupted.into_error(Operation::Delete, path.as_str()))
         })
         .await
     }
@@ -173,13 +163,11 @@ fn read(files: &Files, path: &Path, operation: Operation) -> Result<Option<Entry
         .read(path)
         .map_err(|source| Interrupted::Before(source).into_error(operation, path.as_str()))?;
     let Some(sealed) = sealed else { return Ok(None) };
-    envelope::open(path, &sealed)
-        .map(Some)
-        .map_err(|damage| StoreError::Corrupt {
-            path: path.clone(),
-            location: files.location(path).display().to_string(),
-            damage,
-        })
+    envelope::open(path, &sealed).map(Some).map_err(|damage| StoreError::Corrupt {
+        path: path.clone(),
+        location: files.location(path).display().to_string(),
+        damage,
+    })
 }
 
 fn check(files: &Files, path: &Path, expect: &Expect, operation: Operation) -> Result<(), StoreError> {
@@ -187,28 +175,19 @@ fn check(files: &Files, path: &Path, expect: &Expect, operation: Operation) -> R
     if expect.is_met_by(current.as_ref()) {
         return Ok(());
     }
-    Err(StoreError::Conflict {
-        path: path.clone(),
-        current,
-    })
+    Err(StoreError::Conflict { path: path.clone(), current })
 }
 
 fn audit(files: &Files) -> io::Result<Vec<Finding>> {
     let listing = files.list("")?;
-    let foreign = |location| Finding {
-        location,
-        damage: Damage::Foreign,
-    };
+    let foreign = |location| Finding { location, damage: Damage::Foreign };
     let mut findings: Vec<Finding> = listing.foreign.into_iter().map(foreign).collect();
     for path in listing.entries {
         let Some(sealed) = files.read(&path)? else {
             continue;
         };
         if let Err(damage) = envelope::open(&path, &sealed) {
-            findings.push(Finding {
-                location: files.location(&path),
-                damage,
-            });
+            findings.push(Finding { location: files.location(&path), damage });
         }
     }
     findings.sort_unstable_by(|a, b| a.location.cmp(&b.location));

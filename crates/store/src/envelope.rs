@@ -48,10 +48,7 @@ pub(crate) fn seal(path: &Path, version: &Version, bytes: &[u8]) -> Vec<u8> {
 
 /// The entry that `sealed` holds, if it is one and belongs at `path`.
 pub(crate) fn open(path: &Path, sealed: &[u8]) -> Result<Entry, Damage> {
-    let end = sealed
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .ok_or(Damage::Foreign)?;
+    let end = sealed.iter().position(|&byte| byte == b'\n').ok_or(Damage::Foreign)?;
     let (line, rest) = sealed.split_at_checked(end).ok_or(Damage::Foreign)?;
     let bytes = rest.get(1..).unwrap_or_default();
     let line = std::str::from_utf8(line).map_err(|_| Damage::Foreign)?;
@@ -62,9 +59,7 @@ pub(crate) fn open(path: &Path, sealed: &[u8]) -> Result<Entry, Damage> {
     match words.next() {
         Some(FORMAT) => {}
         Some(found) => {
-            return Err(Damage::Format {
-                found: found.chars().take(20).collect(),
-            });
+            return Err(Damage::Format { found: found.chars().take(20).collect() });
         }
         None => return Err(Damage::Foreign),
     }
@@ -77,14 +72,9 @@ pub(crate) fn open(path: &Path, sealed: &[u8]) -> Result<Entry, Damage> {
         return Err(Damage::Checksum);
     }
     if found != path.as_str() {
-        return Err(Damage::Moved {
-            found: found.to_owned(),
-        });
+        return Err(Damage::Moved { found: found.to_owned() });
     }
-    Ok(Entry {
-        bytes: bytes.to_vec(),
-        version: Version::new(version),
-    })
+    Ok(Entry { bytes: bytes.to_vec(), version: Version::new(version) })
 }
 
 fn checksum(path: &str, version: &str, bytes: &[u8]) -> String {
@@ -110,28 +100,19 @@ mod tests {
     fn what_was_sealed_opens_again() {
         let (path, sealed) = sealed();
         let entry = open(&path, &sealed).unwrap();
-        assert_eq!(
-            (entry.bytes.as_slice(), entry.version.as_str()),
-            (&b"line one\nline two"[..], "v1")
-        );
+        assert_eq!((entry.bytes.as_slice(), entry.version.as_str()), (&b"line one\nline two"[..], "v1"));
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
         let (path, sealed) = sealed();
         for end in 0..sealed.len() {
-            assert!(
-                open(&path, &sealed[..end]).is_err(),
-                "cut at {end} was not noticed"
-            );
+            assert!(open(&path, &sealed[..end]).is_err(), "cut at {end} was not noticed");
         }
         for index in 0..sealed.len() {
             let mut flipped = sealed.clone();
             flipped[index] ^= 1;
-            assert!(
-                open(&path, &flipped).is_err(),
-                "a bit flipped at {index} was not noticed"
-            );
+            assert!(open(&path, &flipped).is_err(), "a bit flipped at {index} was not noticed");
         }
     }
 
@@ -139,28 +120,14 @@ mod tests {
     fn damage_is_named_by_its_kind() {
         let (path, sealed) = sealed();
         let elsewhere = Path::new("records/web").unwrap();
-        let newer = String::from_utf8(sealed.clone())
-            .unwrap()
-            .replacen(" 1 ", " 2 ", 1);
+        let newer = String::from_utf8(sealed.clone()).unwrap().replacen(" 1 ", " 2 ", 1);
         let mut longer = sealed.clone();
         longer.push(b'!');
         let cases: [(&Path, &[u8], Damage); 5] = [
             (&path, b"", Damage::Foreign),
             (&path, b"apiVersion: v1\n", Damage::Foreign),
-            (
-                &path,
-                newer.as_bytes(),
-                Damage::Format {
-                    found: "2".to_owned(),
-                },
-            ),
-            (
-                &elsewhere,
-                &sealed,
-                Damage::Moved {
-                    found: "records/api".to_owned(),
-                },
-            ),
+            (&path, newer.as_bytes(), Damage::Format { found: "2".to_owned() }),
+            (&elsewhere, &sealed, Damage::Moved { found: "records/api".to_owned() }),
             (&path, &longer, Damage::Checksum),
         ];
         for (at, bytes, damage) in cases {

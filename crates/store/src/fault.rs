@@ -43,14 +43,8 @@ pub enum Fault {
 
 impl Fault {
     /// Every way in which a call can go wrong.
-    pub const ALL: [Self; 6] = [
-        Self::Refuse,
-        Self::FailBefore,
-        Self::FailAfter,
-        Self::Twice,
-        Self::DieBefore,
-        Self::DieAfter,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Refuse, Self::FailBefore, Self::FailAfter, Self::Twice, Self::DieBefore, Self::DieAfter];
 }
 
 type Before = dyn Fn(&Call) -> Fault + Send + Sync;
@@ -70,31 +64,20 @@ pub struct FaultStore<S> {
 impl<S: Store> FaultStore<S> {
     /// A wrapper that records and lets every call pass.
     pub fn new(inner: S) -> Self {
-        Self {
-            inner,
-            calls: Arc::default(),
-            before: Arc::new(|_| Fault::None),
-            after: Arc::new(|_, _| {}),
-        }
+        Self { inner, calls: Arc::default(), before: Arc::new(|_| Fault::None), after: Arc::new(|_, _| {}) }
     }
 
     /// Asks `hook` before each call what becomes of it.
     #[must_use]
     pub fn before(self, hook: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> Self {
-        Self {
-            before: Arc::new(hook),
-            ..self
-        }
+        Self { before: Arc::new(hook), ..self }
     }
 
     /// Tells `hook` after each call what became of it: after the effect, if it has one, and before
     /// the caller gets an answer. For the faults that kill, this is where a harness learns of the death.
     #[must_use]
     pub fn after(self, hook: impl Fn(&Call, Fault) + Send + Sync + 'static) -> Self {
-        Self {
-            after: Arc::new(hook),
-            ..self
-        }
+        Self { after: Arc::new(hook), ..self }
     }
 
     /// The calls so far.
@@ -118,11 +101,7 @@ impl<S: Store> FaultStore<S> {
     {
         let call = {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            let call = Call {
-                number: calls.len(),
-                operation,
-                subject: subject.to_owned(),
-            };
+            let call = Call { number: calls.len(), operation, subject: subject.to_owned() };
             calls.push(call.clone());
             call
         };
@@ -158,34 +137,24 @@ fn lost(call: &Call, fault: Fault) -> StoreError {
 #[async_trait]
 impl<S: Store> Store for FaultStore<S> {
     async fn get(&self, path: &Path) -> Result<Option<Entry>, StoreError> {
-        self.pass(Operation::Get, path.as_str(), || self.inner.get(path))
-            .await
+        self.pass(Operation::Get, path.as_str(), || self.inner.get(path)).await
     }
 
     async fn put(&self, path: &Path, bytes: Vec<u8>, expect: Expect) -> Result<Version, StoreError> {
-        self.pass(Operation::Put, path.as_str(), || {
-            self.inner.put(path, bytes.clone(), expect.clone())
-        })
-        .await
+        self.pass(Operation::Put, path.as_str(), || self.inner.put(path, bytes.clone(), expect.clone())).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Path>, StoreError> {
-        self.pass(Operation::List, prefix, || self.inner.list(prefix))
-            .await
+        self.pass(Operation::List, prefix, || self.inner.list(prefix)).await
     }
 
     async fn delete(&self, path: &Path, expect: Version) -> Result<(), StoreError> {
-        self.pass(Operation::Delete, path.as_str(), || {
-            self.inner.delete(path, expect.clone())
-        })
-        .await
+        self.pass(Operation::Delete, path.as_str(), || self.inner.delete(path, expect.clone())).await
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for FaultStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultStore")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("FaultStore").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

@@ -39,10 +39,7 @@ impl State {
         if expect.is_met_by(current) {
             return Ok(());
         }
-        Err(StoreError::Conflict {
-            path: path.clone(),
-            current: current.cloned(),
-        })
+        Err(StoreError::Conflict { path: path.clone(), current: current.cloned() })
     }
 }
 
@@ -57,24 +54,13 @@ impl Store for MemoryStore {
         state.check(path, &expect)?;
         state.writes += 1;
         let version = Version::new(&state.writes.to_string());
-        state.entries.insert(
-            path.clone(),
-            Entry {
-                bytes,
-                version: version.clone(),
-            },
-        );
+        state.entries.insert(path.clone(), Entry { bytes, version: version.clone() });
         Ok(version)
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Path>, StoreError> {
         let state = self.state();
-        Ok(state
-            .entries
-            .keys()
-            .filter(|path| path.as_str().starts_with(prefix))
-            .cloned()
-            .collect())
+        Ok(state.entries.keys().filter(|path| path.as_str().starts_with(prefix)).cloned().collect())
     }
 
     async fn delete(&self, path: &Path, expect: Version) -> Result<(), StoreError> {

@@ -77,17 +77,11 @@ pub(crate) fn check_segment(segment: &str) -> Result<(), PathError> {
         return Err(PathError::Reserved { segment: shown() });
     }
     if segment.len() > MAX_SEGMENT_BYTES {
-        return Err(PathError::SegmentTooLong {
-            segment: shown(),
-            bytes: segment.len(),
-        });
+        return Err(PathError::SegmentTooLong { segment: shown(), bytes: segment.len() });
     }
     let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '=' | '-'));
     match segment.chars().find(foreign) {
-        Some(character) => Err(PathError::Character {
-            segment: shown(),
-            character,
-        }),
+        Some(character) => Err(PathError::Character { segment: shown(), character }),
         None => Ok(()),
     }
 }
@@ -132,15 +126,7 @@ mod tests {
 
     #[test]
     fn plain_paths_are_accepted_and_come_back_as_they_were() {
-        for text in [
-            "a",
-            "a/b",
-            "records/prod/Service/api-1_2.json",
-            "lease=1",
-            ".hidden",
-            "a..b",
-            "...",
-        ] {
+        for text in ["a", "a/b", "records/prod/Service/api-1_2.json", "lease=1", ".hidden", "a..b", "..."] {
             assert_eq!(Path::new(text).map(|p| p.to_string()), Ok(text.to_owned()));
         }
     }

@@ -26,13 +26,7 @@ async fn text(store: &dyn Store, at: &str) -> Option<String> {
 }
 
 async fn names(store: &dyn Store, prefix: &str) -> Vec<String> {
-    store
-        .list(prefix)
-        .await
-        .unwrap()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    store.list(prefix).await.unwrap().iter().map(ToString::to_string).collect()
 }
 
 /// The version that a refused call says stands there.
@@ -47,14 +41,8 @@ fn conflict<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> Option<Version
 
 async fn an_entry_comes_back_as_it_was_put_under_the_version_of_its_put(store: Arc<dyn Store>) {
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let version = store
-        .put(&path("a/b"), bytes.clone(), Expect::Absent)
-        .await
-        .unwrap();
-    assert_eq!(
-        store.get(&path("a/b")).await.unwrap(),
-        Some(Entry { bytes, version })
-    );
+    let version = store.put(&path("a/b"), bytes.clone(), Expect::Absent).await.unwrap();
+    assert_eq!(store.get(&path("a/b")).await.unwrap(), Some(Entry { bytes, version }));
 }
 
 async fn an_empty_entry_is_an_entry(store: Arc<dyn Store>) {
@@ -79,32 +67,17 @@ async fn creating_what_exists_is_a_conflict_and_changes_nothing(store: Arc<dyn S
 
 async fn replacing_takes_the_version_that_stands_and_no_other(store: Arc<dyn Store>) {
     let first = create(&*store, "a", "first").await;
-    let second = store
-        .put(&path("a"), b"second".into(), Expect::Version(first.clone()))
-        .await
-        .unwrap();
-    let late = store
-        .put(&path("a"), b"late".into(), Expect::Version(first))
-        .await;
+    let second = store.put(&path("a"), b"second".into(), Expect::Version(first.clone())).await.unwrap();
+    let late = store.put(&path("a"), b"late".into(), Expect::Version(first)).await;
     assert_eq!(conflict(late), Some(second.clone()));
     assert_eq!(text(&*store, "a").await.as_deref(), Some("second"));
-    store
-        .put(&path("a"), b"third".into(), Expect::Version(second))
-        .await
-        .unwrap();
+    store.put(&path("a"), b"third".into(), Expect::Version(second)).await.unwrap();
     assert_eq!(text(&*store, "a").await.as_deref(), Some("third"));
 }
 
 async fn replacing_what_is_absent_is_a_conflict_and_creates_nothing(store: Arc<dyn Store>) {
     let elsewhere = create(&*store, "a", "x").await;
-    assert_eq!(
-        conflict(
-            store
-                .put(&path("b"), b"x".into(), Expect::Version(elsewhere))
-                .await
-        ),
-        None
-    );
+    assert_eq!(conflict(store.put(&path("b"), b"x".into(), Expect::Version(elsewhere)).await), None);
     assert_eq!(names(&*store, "").await, ["a"]);
 }
 
@@ -112,22 +85,12 @@ async fn the_same_bytes_again_are_another_version(store: Arc<dyn Store>) {
     let mut versions = vec![create(&*store, "a", "A").await];
     for bytes in ["B", "A", "A"] {
         let last = versions.last().unwrap().clone();
-        versions.push(
-            store
-                .put(&path("a"), bytes.into(), Expect::Version(last))
-                .await
-                .unwrap(),
-        );
+        versions.push(store.put(&path("a"), bytes.into(), Expect::Version(last)).await.unwrap());
     }
     for (index, version) in versions.iter().enumerate() {
-        assert!(
-            !versions[..index].contains(version),
-            "version {index} was there before"
-        );
+        assert!(!versions[..index].contains(version), "version {index} was there before");
     }
-    let stale = store
-        .put(&path("a"), b"C".into(), Expect::Version(versions[0].clone()))
-        .await;
+    let stale = store.put(&path("a"), b"C".into(), Expect::Version(versions[0].clone())).await;
     assert_eq!(conflict(stale).as_ref(), versions.last());
 }
 
@@ -141,14 +104,8 @@ async fn an_entry_created_after_a_delete_is_another_version(store: Arc<dyn Store
 
 async fn deleting_takes_the_version_that_stands_and_no_other(store: Arc<dyn Store>) {
     let first = create(&*store, "a", "first").await;
-    let second = store
-        .put(&path("a"), b"second".into(), Expect::Version(first.clone()))
-        .await
-        .unwrap();
-    assert_eq!(
-        conflict(store.delete(&path("a"), first).await),
-        Some(second.clone())
-    );
+    let second = store.put(&path("a"), b"second".into(), Expect::Version(first.clone())).await.unwrap();
+    assert_eq!(conflict(store.delete(&path("a"), first).await), Some(second.clone()));
     assert_eq!(text(&*store, "a").await.as_deref(), Some("second"));
     store.delete(&path("a"), second.clone()).await.unwrap();
     assert_eq!(text(&*store, "a").await, None);
@@ -177,36 +134,14 @@ async fn a_list_is_complete_and_in_byte_order(store: Arc<dyn Store>) {
 }
 
 async fn a_prefix_is_compared_by_character_and_a_slash_ends_a_segment(store: Arc<dyn Store>) {
-    for at in [
-        "records/prod/api",
-        "records/prod/api2",
-        "records/prod2/api",
-        "records/prod",
-        "other",
-    ] {
+    for at in ["records/prod/api", "records/prod/api2", "records/prod2/api", "records/prod", "other"] {
         create(&*store, at, "x").await;
     }
     let cases: [(&str, &[&str]); 7] = [
         ("records/prod/", &["records/prod/api", "records/prod/api2"]),
-        (
-            "records/prod",
-            &[
-                "records/prod",
-                "records/prod/api",
-                "records/prod/api2",
-                "records/prod2/api",
-            ],
-        ),
+        ("records/prod", &["records/prod", "records/prod/api", "records/prod/api2", "records/prod2/api"]),
         ("records/prod/api", &["records/prod/api", "records/prod/api2"]),
-        (
-            "rec",
-            &[
-                "records/prod",
-                "records/prod/api",
-                "records/prod/api2",
-                "records/prod2/api",
-            ],
-        ),
+        ("rec", &["records/prod", "records/prod/api", "records/prod/api2", "records/prod2/api"]),
         ("records/prod/api/", &[]),
         ("nothing", &[]),
         ("nothing/at/all/", &[]),
@@ -218,14 +153,8 @@ async fn a_prefix_is_compared_by_character_and_a_slash_ends_a_segment(store: Arc
 
 async fn a_prefix_that_is_no_part_of_a_path_lists_nothing(store: Arc<dyn Store>) {
     create(&*store, "a/b", "x").await;
-    for prefix in [
-        "/", "../", "a/../", "..", "a//", "/etc/", "a/./", "*", "a/b\0/", "+",
-    ] {
-        assert_eq!(
-            names(&*store, prefix).await,
-            Vec::<String>::new(),
-            "under {prefix:?}"
-        );
+    for prefix in ["/", "../", "a/../", "..", "a//", "/etc/", "a/./", "*", "a/b\0/", "+"] {
+        assert_eq!(names(&*store, prefix).await, Vec::<String>::new(), "under {prefix:?}");
     }
 }
 
@@ -235,10 +164,7 @@ async fn of_many_writers_that_create_exactly_one_succeeds(store: Arc<dyn Store>)
     let answers = futures::future::join_all(puts).await;
     let winners: Vec<usize> = (0..16).filter(|writer| answers[*writer].is_ok()).collect();
     assert_eq!(winners.len(), 1, "{answers:?}");
-    assert_eq!(
-        usize::from(store.get(&at).await.unwrap().unwrap().bytes[0]),
-        winners[0]
-    );
+    assert_eq!(usize::from(store.get(&at).await.unwrap().unwrap().bytes[0]), winners[0]);
 }
 
 async fn no_increment_of_many_tasks_is_lost(store: Arc<dyn Store>) {
@@ -258,10 +184,7 @@ async fn no_increment_of_many_tasks_is_lost(store: Arc<dyn Store>) {
         }
     };
     futures::future::join_all((0..8).map(|_| increment())).await;
-    assert_eq!(
-        store.get(&path("counter")).await.unwrap().unwrap().bytes,
-        80_u32.to_be_bytes()
-    );
+    assert_eq!(store.get(&path("counter")).await.unwrap().unwrap().bytes, 80_u32.to_be_bytes());
 }
 
 /// Makes a test of each case over each kind of store.
@@ -282,15 +205,9 @@ async fn on_memory<F: Future<Output = ()>>(case: impl Fn(Arc<dyn Store>) -> F) {
 
 async fn on_directory<F: Future<Output = ()>>(case: impl Fn(Arc<dyn Store>) -> F) {
     let directory = tempfile::tempdir().unwrap();
-    let store = DirectoryStore::open(directory.path().join("state"))
-        .await
-        .unwrap();
+    let store = DirectoryStore::open(directory.path().join("state")).await.unwrap();
     case(Arc::new(store.clone())).await;
-    assert_eq!(
-        store.audit().await.unwrap(),
-        [],
-        "the case left something unsound behind"
-    );
+    assert_eq!(store.audit().await.unwrap(), [], "the case left something unsound behind");
 }
 
 cases! {

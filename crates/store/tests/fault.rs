@@ -40,14 +40,7 @@ async fn every_call_is_recorded_in_its_order_and_passed_on() {
     ];
     let calls = store.calls();
     for (number, (operation, subject)) in expected.into_iter().enumerate() {
-        assert_eq!(
-            calls[number],
-            Call {
-                number,
-                operation,
-                subject: subject.to_owned()
-            }
-        );
+        assert_eq!(calls[number], Call { number, operation, subject: subject.to_owned() });
     }
     assert_eq!(calls.len(), expected.len());
 }
@@ -64,11 +57,7 @@ async fn faults_that_answer_differ_in_effect_and_in_what_the_caller_can_know() {
     for (fault, has_effect, remedy) in cases {
         let (store, notes) = failing(fault);
         let error = store.put(&path(), b"x".into(), Expect::Absent).await.unwrap_err();
-        assert_eq!(
-            (stands(&store).await, error.remedy()),
-            (has_effect, remedy),
-            "{fault:?}"
-        );
+        assert_eq!((stands(&store).await, error.remedy()), (has_effect, remedy), "{fault:?}");
         assert_eq!(*notes.lock().unwrap(), [fault]);
     }
 }
@@ -78,10 +67,7 @@ async fn a_lost_read_is_not_in_doubt_because_it_has_no_effect() {
     for fault in [Fault::FailBefore, Fault::FailAfter] {
         let (store, _) = failing(fault);
         let error = store.get(&path()).await.unwrap_err();
-        assert!(
-            matches!(error, StoreError::Unavailable { in_doubt: false, .. }),
-            "{fault:?}: {error:?}"
-        );
+        assert!(matches!(error, StoreError::Unavailable { in_doubt: false, .. }), "{fault:?}: {error:?}");
     }
 }
 
@@ -102,11 +88,7 @@ async fn faults_that_kill_never_answer_and_the_hook_hears_of_them_first() {
         }
         assert_eq!(stands(&store).await, has_effect, "{fault:?}");
         // The next life of the caller works on what is left.
-        assert_eq!(
-            store.get(&path()).await.unwrap().is_some(),
-            has_effect,
-            "{fault:?}"
-        );
+        assert_eq!(store.get(&path()).await.unwrap().is_some(), has_effect, "{fault:?}");
     }
 }
 
@@ -123,9 +105,8 @@ async fn a_sweep_over_every_call_and_every_fault_ends_in_the_same_state() {
     ensure(&recording).await.unwrap();
     let calls = recording.calls().len();
     assert_eq!(calls, 2);
-    let answering = Fault::ALL
-        .into_iter()
-        .filter(|fault| !matches!(fault, Fault::DieBefore | Fault::DieAfter));
+    let answering =
+        Fault::ALL.into_iter().filter(|fault| !matches!(fault, Fault::DieBefore | Fault::DieAfter));
     for (fault, number) in answering.flat_map(|fault| (0..calls).map(move |number| (fault, number))) {
         let store = FaultStore::new(MemoryStore::new())
             .before(move |call| if call.number == number { fault } else { Fault::None });

@@ -1,10 +1,6 @@
 //! The directory store between real processes: this test binary starts itself as the other ones.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of a test fail as tests do"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail as tests do")]
 
 use std::env;
 use std::io::{BufRead, BufReader, Lines};
@@ -39,10 +35,7 @@ async fn increment(store: &DirectoryStore) -> u64 {
         let expect = Expect::from(read.as_ref());
         let text = read.map_or_else(|| "0".to_owned(), |entry| String::from_utf8(entry.bytes).unwrap());
         let next: u64 = text.trim_end().parse::<u64>().unwrap() + 1;
-        match store
-            .put(&counter(), format!("{next:<20000}").into_bytes(), expect)
-            .await
-        {
+        match store.put(&counter(), format!("{next:<20000}").into_bytes(), expect).await {
             Ok(_) => return next,
             Err(StoreError::Conflict { .. }) => {}
             Err(other) => panic!("{other:?}"),
@@ -85,11 +78,7 @@ impl Incrementer {
 
     /// The next value that was acknowledged to the child; `None` once it has ended.
     fn next(&mut self) -> Option<u64> {
-        let line = self
-            .lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find(|line| line.starts_with(ACKNOWLEDGED))?;
+        let line = self.lines.by_ref().map(Result::unwrap).find(|line| line.starts_with(ACKNOWLEDGED))?;
         Some(line.trim_start_matches(ACKNOWLEDGED).parse().unwrap())
     }
 
@@ -145,10 +134,7 @@ async fn a_process_killed_at_any_point_loses_nothing_that_was_acknowledged_and_l
         let acknowledged = child.kill(seen);
         let kept = read(&store).await;
         // The write in flight may have taken effect; its answer was lost with the child.
-        assert!(
-            (acknowledged..=acknowledged + 1).contains(&kept),
-            "{kept} after {acknowledged}"
-        );
+        assert!((acknowledged..=acknowledged + 1).contains(&kept), "{kept} after {acknowledged}");
         assert_eq!(store.audit().await.unwrap(), []);
         last = increment(&store).await;
         assert_eq!(last, kept + 1);

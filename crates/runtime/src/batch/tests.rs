@@ -53,10 +53,7 @@ async fn a_single_key_waits_for_the_idle_window_and_no_longer() {
     let begin = Instant::now();
     assert_eq!(batcher.get(1).await, Ok(2));
     let waited = begin.elapsed();
-    assert!(
-        waited >= MILLISECOND * 5 && waited < MILLISECOND * 10,
-        "{waited:?}"
-    );
+    assert!(waited >= MILLISECOND * 5 && waited < MILLISECOND * 10, "{waited:?}");
     assert_eq!(made(&calls), [[1]]);
 }
 
@@ -89,10 +86,7 @@ async fn a_key_after_the_idle_window_is_a_second_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_trickle_of_keys_is_cut_at_the_longest_window() {
-    let window = Window {
-        most: 1_000,
-        ..Window::default()
-    };
+    let window = Window { most: 1_000, ..Window::default() };
     let (batcher, calls) = doubler(window);
     // One key every 3 ms never leaves 5 ms idle.
     join_all((0..40).map(|key| {
@@ -111,10 +105,7 @@ async fn a_trickle_of_keys_is_cut_at_the_longest_window() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_key_wanted_twice_is_fetched_once_and_takes_one_place() {
-    let (batcher, calls) = doubler(Window {
-        most: 2,
-        ..Window::default()
-    });
+    let (batcher, calls) = doubler(Window { most: 2, ..Window::default() });
     let values = join_all([7, 7, 7, 8].map(|key| batcher.get(key))).await;
     assert_eq!(values, [Ok(14), Ok(14), Ok(14), Ok(16)]);
     assert_eq!(made(&calls), [[7, 8]]);
@@ -128,11 +119,7 @@ async fn a_read_is_never_older_than_its_question() {
         batcher.get(1).await
     };
     assert_eq!(tokio::join!(batcher.get(1), during), (Ok(2), Ok(2)));
-    assert_eq!(
-        made(&calls),
-        [[1], [1]],
-        "the second question joined a fetch that had begun before it"
-    );
+    assert_eq!(made(&calls), [[1], [1]], "the second question joined a fetch that had begun before it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,14 +156,7 @@ async fn the_failure_of_a_key_reaches_its_callers_only_and_silence_is_told_from_
         Ok(HashMap::from([(1, Ok(10)), (2, Err(Failure("missing")))]))
     });
     let values = join_all([1, 2, 3].map(|key| batcher.get(key))).await;
-    assert_eq!(
-        values,
-        [
-            Ok(10),
-            Err(BatchError::Fetch(Failure("missing"))),
-            Err(BatchError::Unmentioned)
-        ]
-    );
+    assert_eq!(values, [Ok(10), Err(BatchError::Fetch(Failure("missing"))), Err(BatchError::Unmentioned)]);
 }
 
 #[tokio::test(start_paused = true)]

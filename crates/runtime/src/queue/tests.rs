@@ -53,14 +53,7 @@ async fn queue_should_be_empty_after_a_key_is_finished_and_nothing_is_asked_for(
     let queue = Queue::new();
     queue.add("a");
     now(&queue).await.unwrap().finish(None);
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 0,
-            delayed: 0,
-            in_work: 0
-        }
-    );
+    assert_eq!(queue.depth(), Depth { due: 0, delayed: 0, in_work: 0 });
     assert!(timeout(MAX_DELAY, queue.next()).await.is_err());
 }
 
@@ -88,23 +81,9 @@ async fn queue_should_not_hand_out_a_key_before_its_time() {
     queue.add_after("a", seconds(5));
     advance(Duration::from_millis(4_999)).await;
     assert!(now(&queue).await.is_none());
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 0,
-            delayed: 1,
-            in_work: 0
-        }
-    );
+    assert_eq!(queue.depth(), Depth { due: 0, delayed: 1, in_work: 0 });
     advance(Duration::from_millis(1)).await;
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 1,
-            delayed: 0,
-            in_work: 0
-        }
-    );
+    assert_eq!(queue.depth(), Depth { due: 1, delayed: 0, in_work: 0 });
     assert_eq!(drain(&queue).await, ["a"]);
 }
 
@@ -122,15 +101,7 @@ async fn earliest_time_wins_when_the_later_one_comes_second() {
     queue.add_after("a", seconds(1));
     queue.add_after("a", seconds(5));
     assert!(is_about(next_after(&queue).await.1, seconds(1)));
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 0,
-            delayed: 0,
-            in_work: 0
-        },
-        "the later one is gone"
-    );
+    assert_eq!(queue.depth(), Depth { due: 0, delayed: 0, in_work: 0 }, "the later one is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,15 +110,7 @@ async fn earliest_time_wins_when_the_earlier_one_comes_second() {
     queue.add_after("a", seconds(5));
     queue.add_after("a", seconds(1));
     assert!(is_about(next_after(&queue).await.1, seconds(1)));
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 0,
-            delayed: 0,
-            in_work: 0
-        },
-        "the later one is gone"
-    );
+    assert_eq!(queue.depth(), Depth { due: 0, delayed: 0, in_work: 0 }, "the later one is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,14 +157,7 @@ async fn queue_should_never_hand_out_a_key_that_is_in_work() {
     queue.add("a");
     queue.add_after("a", seconds(1));
     assert!(timeout(seconds(3600), queue.next()).await.is_err());
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 0,
-            delayed: 0,
-            in_work: 1
-        }
-    );
+    assert_eq!(queue.depth(), Depth { due: 0, delayed: 0, in_work: 1 });
     work.finish(None);
     assert_eq!(drain(&queue).await, ["a"]);
 }
@@ -240,10 +196,7 @@ async fn earliest_time_wins_among_those_pending_while_running() {
         }
         work.finish(None);
         assert!(is_about(next_after(&queue).await.1, seconds(10)), "{delays:?}");
-        assert!(
-            timeout(seconds(60), queue.next()).await.is_err(),
-            "{delays:?}: more than once"
-        );
+        assert!(timeout(seconds(60), queue.next()).await.is_err(), "{delays:?}: more than once");
     }
 }
 
@@ -256,10 +209,7 @@ async fn earliest_time_wins_between_the_runs_own_wish_and_what_is_pending() {
         queue.add_after("a", seconds(pending));
         work.finish(Some(seconds(wish)));
         assert!(is_about(next_after(&queue).await.1, seconds(10)));
-        assert!(
-            timeout(seconds(600), queue.next()).await.is_err(),
-            "the later one is gone"
-        );
+        assert!(timeout(seconds(600), queue.next()).await.is_err(), "the later one is gone");
     }
 }
 
@@ -312,7 +262,6 @@ async fn a_next_that_is_dropped_while_it_waits_loses_no_key() {
 #[tokio::test(start_paused = true)]
 async fn several_waiters_share_the_keys_and_none_is_left_asleep() {
     let queue = Queue::new();
-    // Both keys are added before either waiter has run: two wake-ups, of which one is kept.
     let (first, second, ()) = tokio::join!(next_after(&queue), next_after(&queue), async {
         queue.add("a");
         queue.add("b");
@@ -338,14 +287,7 @@ async fn a_key_in_work_may_be_finished_after_the_queue_is_closed() {
     let work = now(&queue).await.unwrap();
     queue.close();
     work.finish(Some(seconds(1)));
-    assert_eq!(
-        queue.depth(),
-        Depth {
-            due: 0,
-            delayed: 1,
-            in_work: 0
-        }
-    );
+    assert_eq!(queue.depth(), Depth { due: 0, delayed: 1, in_work: 0 });
 }
 
 /// Against a model that is too simple to be wrong: whatever the order of calls, a key that was asked for
@@ -389,11 +331,7 @@ async fn random_orders_of_calls_obey_the_rules() {
                                 due.iter().map(|(at, _)| *at).min(),
                                 "seed {seed}: not the earliest"
                             );
-                            in_work.push(Work {
-                                key,
-                                finished: false,
-                                queue: queue.clone(),
-                            });
+                            in_work.push(Work { key, finished: false, queue: queue.clone() });
                         }
                         Err(_) => assert!(due.is_empty(), "seed {seed}: {due:?} not handed out"),
                     }
@@ -401,10 +339,7 @@ async fn random_orders_of_calls_obey_the_rules() {
             }
             let places = queue.shared.state().places.len();
             let in_work = in_work.len();
-            assert!(
-                places >= in_work && places <= KEYS.len(),
-                "seed {seed}: a key is there twice or lost"
-            );
+            assert!(places >= in_work && places <= KEYS.len(), "seed {seed}: a key is there twice or lost");
         }
     }
 }

@@ -8,10 +8,7 @@ use tokio::time::{advance, timeout};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-const NONE: Quota = Quota {
-    burst: 1,
-    per_second: 1e-9,
-};
+const NONE: Quota = Quota { burst: 1, per_second: 1e-9 };
 
 fn limiter(burst: u32, per_second: f64) -> Limiter<&'static str> {
     Limiter::new([("calls", Quota { burst, per_second })], NONE)
@@ -67,6 +64,25 @@ async fn callers_go_in_the_order_in_which_they_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_latecomer_does_not_take_the_token_that_another_waits_for() {
+    let limiter = limiter(1, 1.0);
+    limiter.acquire(&"calls").await;
+    let order = Mutex::new(Vec::new());
+    // The latecomer's timer is set first, so it wakes first, at the moment of the next token.
+    let latecomer = async {
+        tokio::time::sleep(SECOND).await;
+        limiter.acquire(&"calls").await;
+        order.lock().unwrap().push("latecomer");
+    };
+    let first = async {
+        limiter.acquire(&"calls").await;
+        order.lock().unwrap().push("first");
+    };
+    tokio::join!(biased; latecomer, first);
+    assert_eq!(order.into_inner().unwrap(), ["first", "latecomer"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_caller_that_gives_up_takes_no_token_and_holds_up_nobody() {
     let limiter = limiter(1, 1.0);
     limiter.acquire(&"calls").await;
@@ -77,23 +93,8 @@ async fn a_caller_that_gives_up_takes_no_token_and_holds_up_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn buckets_do_not_wait_for_each_other_and_unknown_names_share_one() {
-    let shared = Quota {
-        burst: 2,
-        per_second: 1e-9,
-    };
-    let limiter = Limiter::new(
-        [
-            ("slow", NONE),
-            (
-                "fast",
-                Quota {
-                    burst: 100,
-                    per_second: 1.0,
-                },
-            ),
-        ],
-        shared,
-    );
+    let shared = Quota { burst: 2, per_second: 1e-9 };
+    let limiter = Limiter::new([("slow", NONE), ("fast", Quota { burst: 100, per_second: 1.0 })], shared);
     limiter.acquire(&"slow").await;
     let waits = |name| {
         let limiter = &limiter;
@@ -125,14 +126,14 @@ async fn throttles_at_the_same_moment_slow_down_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttles_that_go_on_slow_down_to_a_floor_and_never_stop() {
+async fn throttles_that_go_on_slow_down_to_a_twentieth_and_no_further() {
     let limiter = limiter(100, 10.0);
     for _ in 0..60 {
         limiter.throttled(&"calls");
         advance(SECOND).await;
     }
     limiter.throttled(&"calls");
-    // At the floor of 0.05, one token at 10/s is 1.236 s away, while the speed recovers.
+    // At a speed of 0.05, one token at 10/s is 1.236 s away, while the speed recovers.
     let seconds = seconds_for(1, &limiter).await;
     assert!(is_about(seconds, 1.236, 1), "{seconds}");
 }
@@ -150,16 +151,7 @@ async fn a_throttle_slows_down_a_caller_that_is_waiting_already() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_of_nothing_is_slow_and_does_no_harm() {
-    let limiter = Limiter::new(
-        [(
-            "calls",
-            Quota {
-                burst: 0,
-                per_second: 0.0,
-            },
-        )],
-        NONE,
-    );
+    let limiter = Limiter::new([("calls", Quota { burst: 0, per_second: 0.0 })], NONE);
     limiter.acquire(&"calls").await;
     assert!(timeout(SECOND * 3600, limiter.acquire(&"calls")).await.is_err());
 }

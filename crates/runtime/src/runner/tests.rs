@@ -12,10 +12,7 @@ use crate::{Drain, Policy, TokioClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 const BASE: &str = "2026-01-01T00:00:00Z";
-const POLICY: Policy = Policy {
-    base: SECOND,
-    max: Duration::from_mins(1),
-};
+const POLICY: Policy = Policy { base: SECOND, max: Duration::from_mins(1) };
 
 /// What looks have written down: which key, and how long after the beginning.
 #[derive(Debug, Clone)]
@@ -26,10 +23,7 @@ struct Log {
 
 impl Log {
     fn new() -> Self {
-        Self {
-            begin: Instant::now(),
-            looks: Arc::default(),
-        }
+        Self { begin: Instant::now(), looks: Arc::default() }
     }
 
     /// Writes a look down, and says how many of this key came before.
@@ -46,25 +40,14 @@ impl Log {
 
     /// The seconds at which `key` was looked at; timers round up by a millisecond at most.
     fn seconds(&self, key: &str) -> Vec<u64> {
-        self.looks
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|(k, _)| *k == key)
-            .map(|(_, at)| at.as_secs())
-            .collect()
+        self.looks.lock().unwrap().iter().filter(|(k, _)| *k == key).map(|(_, at)| at.as_secs()).collect()
     }
 }
 
 fn runner(queue: &Queue<&'static str>, concurrency: usize) -> Runner<&'static str> {
     let clock = TokioClock::starting_at(BASE.parse().unwrap());
     let backoffs = Backoffs::new(POLICY, Rng::with_seed(1));
-    Runner::new(
-        queue.clone(),
-        NonZeroUsize::new(concurrency).unwrap(),
-        backoffs,
-        Arc::new(clock),
-    )
+    Runner::new(queue.clone(), NonZeroUsize::new(concurrency).unwrap(), backoffs, Arc::new(clock))
 }
 
 /// Runs `look` over `queue` for `time`, then drains with a second to finish.
@@ -79,13 +62,10 @@ where
     Fut: Future<Output = NextLook> + Send,
 {
     let drain = Drain::new();
-    let (drained, ()) = tokio::join!(
-        runner(queue, concurrency).run(drain.watch(), SECOND, look),
-        async {
-            sleep(time).await;
-            drain.signal();
-        }
-    );
+    let (drained, ()) = tokio::join!(runner(queue, concurrency).run(drain.watch(), SECOND, look), async {
+        sleep(time).await;
+        drain.signal();
+    });
     drained.abandoned
 }
 
@@ -229,32 +209,15 @@ async fn failures_wait_longer_each_time_and_a_success_starts_over() {
     };
     run_for(SECOND * 3600, &queue, 1, look).await;
     let looks: Vec<Duration> = log.looks.lock().unwrap().iter().map(|(_, at)| *at).collect();
-    let waits: Vec<Duration> = looks
-        .windows(2)
-        .map(|pair| pair[1].saturating_sub(pair[0]))
-        .collect();
+    let waits: Vec<Duration> = looks.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
     let rounding = Duration::from_millis(2);
     for (index, wait) in waits.iter().enumerate().take(16) {
         let failures = u32::try_from(if index < 10 { index + 1 } else { index - 10 }).unwrap();
-        let ceiling = if index == 10 {
-            Duration::ZERO
-        } else {
-            POLICY.ceiling(failures)
-        };
-        assert!(
-            *wait <= ceiling + rounding,
-            "wait {index} is {wait:?}, more than {ceiling:?}"
-        );
+        let ceiling = if index == 10 { Duration::ZERO } else { POLICY.ceiling(failures) };
+        assert!(*wait <= ceiling + rounding, "wait {index} is {wait:?}, more than {ceiling:?}");
     }
-    assert!(
-        waits[..10].iter().any(|wait| *wait > SECOND * 8),
-        "they did not grow: {waits:?}"
-    );
-    assert!(
-        looks.len() > 60,
-        "an hour of failures has only {} looks",
-        looks.len()
-    );
+    assert!(waits[..10].iter().any(|wait| *wait > SECOND * 8), "they did not grow: {waits:?}");
+    assert!(looks.len() > 60, "an hour of failures has only {} looks", looks.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,10 +230,7 @@ async fn a_panic_counts_as_a_failure_of_its_key_and_of_no_other() {
         let log = log.clone();
         move |key| {
             let first = log.note(key) == 0;
-            assert!(
-                !(first && key == "worse"),
-                "on purpose, before the look's first await"
-            );
+            assert!(!(first && key == "worse"), "on purpose, before the look's first await");
             async move {
                 assert!(!(first && key == "bad"), "on purpose, within the look");
                 NextLook::AfterChange
@@ -329,10 +289,5 @@ async fn a_closed_queue_ends_the_runner_too() {
     queue.close();
     let look = |_| async { NextLook::AfterChange };
     let drained = runner(&queue, 1).run(Drain::new().watch(), SECOND, look).await;
-    assert_eq!(
-        drained,
-        Drained {
-            abandoned: Vec::new()
-        }
-    );
+    assert_eq!(drained, Drained { abandoned: Vec::new() });
 }

@@ -31,12 +31,7 @@ impl Interrupted {
             Self::Before(source) => (source, false),
             Self::During(source) => (source, true),
         };
-        StoreError::Unavailable {
-            operation,
-            subject: subject.to_owned(),
-            in_doubt,
-            source: source.into(),
-        }
+        StoreError::Unavailable { operation, subject: subject.to_owned(), in_doubt, source: source.into() }
     }
 }
 
@@ -71,10 +66,9 @@ impl Files {
     /// Creates the root and its lock file if they are missing.
     pub(super) fn create_root(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
-        private_file()
-            .create(true)
-            .truncate(false)
-            .open(self.root.join(lock::NAME))?;
+        private_file().create(true).truncate(false).open(self.root.join(lock::NAME))?;
+        // Its name in the directory above should last too; that one may be another user's.
+        drop(sync(&self.root.join("..")));
         sync(&self.root)
     }
 
@@ -105,19 +99,11 @@ impl Files {
         let target = self.location(path);
         let parents = self.parents(path);
         write_synced(&partial, sealed)
-            .and_then(|()| {
-                parents
-                    .iter()
-                    .rev()
-                    .try_for_each(|parent| create_directory(parent))
-            })
+            .and_then(|()| parents.iter().rev().try_for_each(|parent| create_directory(parent)))
             .and_then(|()| fs::rename(&partial, &target))
             .map_err(Interrupted::Before)?;
         // All of them: one may have been created by a writer that was killed before it could sync.
-        parents
-            .iter()
-            .try_for_each(|parent| sync(parent))
-            .map_err(Interrupted::During)
+        parents.iter().try_for_each(|parent| sync(parent)).map_err(Interrupted::During)
     }
 
     /// Removes the entry at `path`, and directories that are empty then.
@@ -125,17 +111,12 @@ impl Files {
         fs::remove_file(self.location(path)).map_err(Interrupted::Before)?;
         let mut parents = self.parents(path).into_iter();
         let kept = parents.find(|parent| *parent == self.root || fs::remove_dir(parent).is_err());
-        kept.map_or(Ok(()), |parent| sync(&parent))
-            .map_err(Interrupted::During)
+        kept.map_or(Ok(()), |parent| sync(&parent)).map_err(Interrupted::During)
     }
 
     /// Walks the directories that can hold entries whose paths begin with `prefix`.
     pub(super) fn list(&self, prefix: &str) -> io::Result<Listing> {
-        let mut walk = Walk {
-            prefix,
-            pending: Vec::new(),
-            listing: Listing::default(),
-        };
+        let mut walk = Walk { prefix, pending: Vec::new(), listing: Listing::default() };
         match prefix.rsplit_once('/') {
             None => walk.pending.push(String::new()),
             // A prefix that is not made of segments begins no path, and must not lead out of the root.
@@ -157,12 +138,7 @@ impl Files {
     /// The directories above `path`, innermost first, the root last.
     fn parents(&self, path: &Path) -> Vec<PathBuf> {
         let depth = path.segments().count();
-        self.location(path)
-            .ancestors()
-            .skip(1)
-            .take(depth)
-            .map(FilePath::to_owned)
-            .collect()
+        self.location(path).ancestors().skip(1).take(depth).map(FilePath::to_owned).collect()
     }
 }
 
@@ -182,20 +158,13 @@ impl Walk<'_> {
             return Ok(());
         }
         let joined = |name: &str| {
-            let text = if directory.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{directory}/{name}")
-            };
+            let text = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
             Path::new(text).ok()
         };
         // Links are not followed: neither kind is true of one.
         let kind = file.file_type()?;
         let name = name.to_str().unwrap_or_default();
-        let entry = name
-            .strip_suffix(SUFFIX)
-            .and_then(joined)
-            .filter(|_| kind.is_file());
+        let entry = name.strip_suffix(SUFFIX).and_then(joined).filter(|_| kind.is_file());
         let inner = joined(name).filter(|_| kind.is_dir());
         let leads_to_prefix = |inner: &str| inner.starts_with(self.prefix) || self.prefix.starts_with(inner);
         match (entry, inner) {

@@ -37,10 +37,7 @@ pub(super) struct Guard {
 
 impl Lock {
     pub(super) fn new(file: PathBuf) -> Self {
-        Self {
-            file,
-            within_process: Arc::default(),
-        }
+        Self { file, within_process: Arc::default() }
     }
 
     /// Waits for the lock. It polls, because a thread that blocks in flock(2) cannot be cancelled and
@@ -52,16 +49,11 @@ impl Lock {
         loop {
             let file = self.file.clone();
             if let Some(between) = super::offload(move || try_lock(&file)).await?? {
-                return Ok(Guard {
-                    _between_processes: between,
-                    _within_process: within,
-                });
+                return Ok(Guard { _between_processes: between, _within_process: within });
             }
             if Instant::now() >= deadline {
-                let message = format!(
-                    "another process holds {} for longer than {PATIENCE:?}",
-                    self.file.display()
-                );
+                let message =
+                    format!("another process holds {} for longer than {PATIENCE:?}", self.file.display());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             sleep(wait).await;
@@ -112,6 +104,19 @@ mod tests {
         fs::remove_file(&file).unwrap();
         assert_eq!(try_lock(&file).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(!file.exists());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_others_of_the_same_process_is_no_reason_to_give_up() {
+        let (_directory, file) = lock_file();
+        let lock = Lock::new(file);
+        let held = lock.acquire().await.unwrap();
+        let release = async {
+            sleep(PATIENCE * 3).await;
+            drop(held);
+        };
+        let (waited, ()) = tokio::join!(lock.acquire(), release);
+        assert!(waited.is_ok(), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
