@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The controller: watches manifests and brings ECS to what they say.
+//!
+//! Start with [`reconcile`](reconcile::reconcile): the spine, one look at one object. Around it stand
+//! [`source`] (manifests), [`resolve`] (references), [`observe`] and [`act`] (ECS), [`records`] and
+//! [`intents`] (the store); [`app`] wires them up. [`preview`] makes plans without acting on them.
+
+pub mod act;
+pub mod app;
+pub mod aws;
+pub mod context;
+pub mod desired;
+mod feed;
+pub mod intents;
+pub mod observe;
+pub mod phase;
+pub mod preview;
+pub mod reconcile;
+pub mod records;
+pub mod report;
+pub mod resolve;
+pub mod source;
+mod sweep;

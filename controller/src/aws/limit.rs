@@ -1,0 +1,127 @@
+//! Calls at the documented rates: one bucket for each group of operations that AWS counts together.
+
+use async_trait::async_trait;
+use coxswain_runtime::{Limiter, Quota};
+use serde_json::Value;
+
+use super::{Aws, AwsError, Failure, Operation};
+
+/// Operations that share a bucket at AWS, per account and Region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Bucket {
+    ServiceReads,
+    ServiceWrites,
+    DefinitionReads,
+    DefinitionWrites,
+    DeploymentReads,
+    TaskReads,
+    TagWrites,
+    ParameterReads,
+    LogReads,
+}
+
+/// Burst and calls per second of each.
+///
+/// Sources: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>; for
+/// parameters and logs the quota pages of Systems Manager and CloudWatch Logs.
+const QUOTAS: [(Bucket, Quota); 9] = [
+    (Bucket::ServiceReads, Quota { burst: 100, per_second: 20.0 }),
+    (Bucket::ServiceWrites, Quota { burst: 50, per_second: 5.0 }),
+    (Bucket::DefinitionReads, Quota { burst: 50, per_second: 20.0 }),
+    (Bucket::DefinitionWrites, Quota { burst: 20, per_second: 1.0 }),
+    (Bucket::DeploymentReads, Quota { burst: 50, per_second: 20.0 }),
+    (Bucket::TaskReads, Quota { burst: 100, per_second: 20.0 }),
+    (Bucket::TagWrites, Quota { burst: 20, per_second: 10.0 }),
+    (Bucket::ParameterReads, Quota { burst: 40, per_second: 40.0 }),
+    (Bucket::LogReads, Quota { burst: 10, per_second: 10.0 }),
+];
+
+fn bucket(operation: Operation) -> Bucket {
+    match operation {
+        Operation::DescribeServices => Bucket::ServiceReads,
+        Operation::CreateService | Operation::UpdateService => Bucket::ServiceWrites,
+        Operation::DescribeTaskDefinition => Bucket::DefinitionReads,
+        Operation::RegisterTaskDefinition => Bucket::DefinitionWrites,
+        Operation::ListServiceDeployments | Operation::DescribeServiceDeployments => Bucket::DeploymentReads,
+        Operation::ListTasks | Operation::DescribeTasks => Bucket::TaskReads,
+        Operation::TagResource | Operation::UntagResource => Bucket::TagWrites,
+        Operation::GetParameters => Bucket::ParameterReads,
+        Operation::GetLogEvents => Bucket::LogReads,
+    }
+}
+
+/// AWS behind the documented rates; slower for a while after it has throttled.
+#[derive(Debug)]
+pub struct Limited<A> {
+    inner: A,
+    limiter: Limiter<Bucket>,
+}
+
+impl<A> Limited<A> {
+    /// Puts full buckets in front of `inner`.
+    pub fn new(inner: A) -> Self {
+        let [(_, shared), ..] = QUOTAS;
+        Self { inner, limiter: Limiter::new(QUOTAS, shared) }
+    }
+}
+
+#[async_trait]
+impl<A: Aws> Aws for Limited<A> {
+    async fn call(&self, operation: Operation, input: Value) -> Result<Value, AwsError> {
+        let bucket = bucket(operation);
+        self.limiter.acquire(&bucket).await;
+        let answer = self.inner.call(operation, input).await;
+        if matches!(&answer, Err(AwsError { failure: Failure::Throttled { .. }, .. })) {
+            self.limiter.throttled(&bucket);
+        }
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Counted {
+        calls: AtomicUsize,
+        throttles_first: bool,
+    }
+
+    #[async_trait]
+    impl Aws for Counted {
+        async fn call(&self, operation: Operation, _input: Value) -> Result<Value, AwsError> {
+            let nth = self.calls.fetch_add(1, Ordering::Relaxed);
+            if self.throttles_first && nth == 0 {
+                let failure = Failure::Throttled { after: None, message: "Rate exceeded".to_owned() };
+                return Err(AwsError { operation, failure, request_id: None });
+            }
+            Ok(Value::Null)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_twenty_first_registration_waits_a_second_and_other_calls_do_not() {
+        let aws = Limited::new(Counted::default());
+        let start = tokio::time::Instant::now();
+        for _ in 0..20 {
+            aws.call(Operation::RegisterTaskDefinition, Value::Null).await.unwrap();
+        }
+        assert_eq!(start.elapsed().as_millis(), 0);
+        aws.call(Operation::DescribeServices, Value::Null).await.unwrap();
+        assert_eq!(start.elapsed().as_millis(), 0);
+        aws.call(Operation::RegisterTaskDefinition, Value::Null).await.unwrap();
+        assert!(start.elapsed().as_millis() >= 999);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_bucket_is_taken_for_empty() {
+        let aws = Limited::new(Counted { throttles_first: true, ..Counted::default() });
+        let start = tokio::time::Instant::now();
+        aws.call(Operation::UpdateService, Value::Null).await.unwrap_err();
+        aws.call(Operation::UpdateService, Value::Null).await.unwrap();
+        assert!(start.elapsed().as_millis() > 200, "it was not slowed down");
+    }
+}

@@ -1,0 +1,207 @@
+//! AWS by its SDK: signing, credentials, endpoints and connections; no retries and no types.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError};
+use coxswain_runtime::Clock;
+use serde_json::Value;
+
+use super::{
+    Aws, AwsError, Operation,
+    raw::{RawAnswer, RawJson},
+};
+
+/// From sending a call to giving up on its answer.
+///
+/// Shorter than any lease, and than the time that a call in doubt is waited for before it counts as
+/// one that never arrived ([`coxswain_plan::Policy::settle`]).
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// From opening a connection to giving up on it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The SDK's view of our clock.
+#[derive(Clone)]
+pub struct ClockTime(pub Arc<dyn Clock>);
+
+impl fmt::Debug for ClockTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClockTime")
+    }
+}
+
+impl TimeSource for ClockTime {
+    fn now(&self) -> SystemTime {
+        let since = self.0.now().duration_since(jiff::Timestamp::UNIX_EPOCH);
+        SystemTime::UNIX_EPOCH + since.unsigned_abs()
+    }
+}
+
+/// AWS by its SDK.
+#[derive(Debug, Clone)]
+pub struct SdkAws {
+    ecs: aws_sdk_ecs::Client,
+    ssm: aws_sdk_ssm::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+/// Where AWS is and how to reach it.
+#[derive(Debug, Clone, Default)]
+pub struct Location {
+    /// The Region; the usual configuration's where none is given.
+    pub region: Option<String>,
+    /// Another endpoint for every API, such as a local ECS.
+    pub endpoint_url: Option<String>,
+    /// Example credentials instead of real ones: for a local endpoint, which checks none.
+    pub example_credentials: bool,
+    /// The way to the network, where it is not the SDK's own: an in-process connector in tests.
+    pub http_client: Option<SharedHttpClient>,
+}
+
+impl SdkAws {
+    /// Reads the usual configuration (environment, profile, container and instance metadata) and makes
+    /// the clients.
+    pub async fn connect(location: Location, clock: Arc<dyn Clock>) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .retry_config(RetryConfig::disabled())
+            .sleep_impl(TokioSleep::new())
+            .time_source(ClockTime(clock))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
+                    .operation_attempt_timeout(CALL_TIMEOUT)
+                    .build(),
+            );
+        if let Some(region) = location.region {
+            loader = loader.region(Region::new(region));
+        }
+        if let Some(url) = location.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if location.example_credentials {
+            let credentials = aws_sdk_ecs::config::Credentials::new(
+                "AKIAIOSFODNN7EXAMPLE",
+                "example",
+                None,
+                None,
+                "example",
+            );
+            loader = loader.credentials_provider(credentials);
+        }
+        if let Some(client) = location.http_client {
+            loader = loader.http_client(client);
+        }
+        Self::new(&loader.load().await)
+    }
+
+    /// Makes the clients of a configuration that is complete.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+        }
+    }
+
+    async fn send(&self, operation: Operation, raw: RawJson) -> Result<(), Unanswered> {
+        macro_rules! send {
+            ($client:ident.$method:ident()) => {
+                self.$client
+                    .$method()
+                    .customize()
+                    .interceptor(raw)
+                    .send()
+                    .await
+                    .map(drop)
+                    .map_err(Unanswered::of)
+            };
+        }
+        match operation {
+            Operation::CreateService => send!(ecs.create_service()),
+            Operation::DescribeServiceDeployments => send!(ecs.describe_service_deployments()),
+            Operation::DescribeServices => send!(ecs.describe_services()),
+            Operation::DescribeTaskDefinition => send!(ecs.describe_task_definition()),
+            Operation::DescribeTasks => send!(ecs.describe_tasks()),
+            Operation::ListServiceDeployments => send!(ecs.list_service_deployments()),
+            Operation::ListTasks => send!(ecs.list_tasks()),
+            Operation::RegisterTaskDefinition => send!(ecs.register_task_definition()),
+            Operation::TagResource => send!(ecs.tag_resource()),
+            Operation::UntagResource => send!(ecs.untag_resource()),
+            Operation::UpdateService => send!(ecs.update_service()),
+            Operation::GetParameters => send!(ssm.get_parameters()),
+            Operation::GetLogEvents => send!(logs.get_log_events()),
+        }
+    }
+}
+
+#[async_trait]
+impl Aws for SdkAws {
+    async fn call(&self, operation: Operation, input: Value) -> Result<Value, AwsError> {
+        let raw = RawJson::new(input.to_string().into_bytes());
+        let sent = Box::pin(self.send(operation, raw.clone())).await;
+        // An answer speaks for itself, whatever the SDK's deserializer thought of it.
+        match (raw.take_answer(), sent) {
+            (Some(answer), _) => read(operation, &answer),
+            (None, Err(failure)) => Err(AwsError::unanswered(operation, failure.was_sent, failure.message)),
+            (None, Ok(())) => Err(AwsError::unanswered(operation, true, "the answer was not read")),
+        }
+    }
+}
+
+fn read(operation: Operation, answer: &RawAnswer) -> Result<Value, AwsError> {
+    if (200..300).contains(&answer.status) {
+        return serde_json::from_slice(&answer.body).map_err(|error| AwsError {
+            request_id: answer.request_id.clone(),
+            ..AwsError::unanswered(operation, true, format!("the answer is not JSON: {error}"))
+        });
+    }
+    let after = answer.retry_after.as_deref().and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    Err(AwsError::from_answer(
+        operation,
+        answer.status,
+        &answer.body,
+        answer.error_header.as_deref(),
+        after,
+        answer.request_id.clone(),
+    ))
+}
+
+/// A call without an answer.
+struct Unanswered {
+    was_sent: bool,
+    message: String,
+}
+
+impl Unanswered {
+    fn of<E: std::error::Error + Send + Sync + 'static>(error: SdkError<E, HttpResponse>) -> Self {
+        let was_sent = match &error {
+            SdkError::ConstructionFailure(_) => false,
+            SdkError::DispatchFailure(failure) => {
+                !failure.as_connector_error().is_some_and(|error| error.is_user() || was_refused(error))
+            }
+            _ => true,
+        };
+        Self { was_sent, message: chain(&error) }
+    }
+}
+
+/// Whether nobody listened at the address: then nothing was sent.
+fn was_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let texts: Vec<String> =
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    texts.join(": ")
+}

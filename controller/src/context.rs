@@ -1,0 +1,36 @@
+//! What every look at an object has at hand.
+
+use std::sync::Arc;
+
+use coxswain_plan::Policy;
+use coxswain_runtime::{Clock, DrainWatch};
+
+use crate::{
+    act::Families, aws::Aws, desired::DesiredState, intents::Intents, observe::Observers, records::Records,
+    report::Reporter,
+};
+
+/// What every look at an object has at hand.
+#[derive(Debug)]
+pub struct Context {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// AWS, behind its rate limits.
+    pub aws: Arc<dyn Aws>,
+    /// What the manifests ask, resolved; the last good of it.
+    pub desired: DesiredState,
+    /// What is remembered of each object.
+    pub records: Records,
+    /// What people asked for.
+    pub intents: Intents,
+    /// Reads of ECS, batched and cached.
+    pub observers: Observers,
+    /// Which families are being registered.
+    pub families: Families,
+    /// What a plan may do.
+    pub policy: Policy,
+    /// The writer of status.
+    pub reporter: Arc<dyn Reporter>,
+    /// Whether the program is ending: then no further step begins.
+    pub drain: DrainWatch,
+}

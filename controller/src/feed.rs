@@ -1,0 +1,93 @@
+//! What makes a key be looked at before its turn: manifests that changed, and people's wishes.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use coxswain_manifest::Key;
+use coxswain_runtime::Queue;
+use std::sync::Arc;
+use tokio::time::sleep;
+
+use crate::{
+    context::Context,
+    source::{Bundles, Source, Taken},
+};
+
+/// What is unfinished is tried again after so long at first, ...
+const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// ... and then less and less often, down to this.
+const RETRY_LAST: Duration = Duration::from_secs(60);
+
+/// Takes manifests as they come, until the program ends.
+pub(crate) async fn run(
+    mut source: Box<dyn Source>,
+    mut bundles: Bundles,
+    cx: Arc<Context>,
+    queue: Queue<Key>,
+) {
+    let drain = cx.drain.clone();
+    let mut retry: Option<Duration> = None;
+    loop {
+        let again = async {
+            match retry {
+                Some(delay) => sleep(delay).await,
+                None => std::future::pending().await,
+            }
+        };
+        let taken = tokio::select! {
+            biased;
+            () = drain.signalled() => return,
+            read = source.next() => {
+                retry = None;
+                bundles.take(read).await
+            }
+            () = again => bundles.again().await,
+        };
+        retry = taken.is_unfinished.then(|| retry.map_or(RETRY_FIRST, |delay| (delay * 2).min(RETRY_LAST)));
+        apply(taken, &cx, &queue).await;
+    }
+}
+
+async fn apply(taken: Taken, cx: &Context, queue: &Queue<Key>) {
+    tracing::info!(
+        reason = taken.report.reason.name(),
+        revision = taken.report.accepted.as_ref().map(|(revision, _)| revision.as_str()),
+        "{}",
+        taken.report.message
+    );
+    let mut keys = BTreeSet::new();
+    if let Some(environment) = &taken.environment {
+        keys.extend(wishes(environment, cx).await);
+        if let (Some(objects), true) = (&taken.objects, taken.is_whole) {
+            keys.extend(orphans(environment, cx).await.into_iter().filter(|key| !objects.contains_key(key)));
+        }
+    }
+    if let Some(objects) = taken.objects {
+        keys.extend(cx.desired.replace(objects));
+    }
+    cx.reporter.source(taken.report).await;
+    for key in keys {
+        queue.add(key);
+    }
+}
+
+/// Objects that wait for a look because a person asked for something.
+pub(crate) async fn wishes(environment: &str, cx: &Context) -> Vec<Key> {
+    match cx.intents.load(environment, cx.clock.now()).await {
+        Ok(keys) => keys,
+        Err(error) => {
+            tracing::warn!(%error, reason = "Unavailable", "intents cannot be read; they are read again later");
+            Vec::new()
+        }
+    }
+}
+
+/// Objects that have a record, from before a restart too.
+async fn orphans(environment: &str, cx: &Context) -> Vec<Key> {
+    match cx.records.keys(environment).await {
+        Ok(keys) => keys,
+        Err(error) => {
+            tracing::warn!(%error, reason = "Unavailable", "records cannot be listed");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What people asked for: records of their own in the store, read by the next look and then consumed.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use coxswain_manifest::Key;
+use coxswain_store::{Expect, Path, PathError, Store, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::phase::PhaseError;
+
+/// The layout of [`Intent`] that this version writes and reads.
+pub const INTENT_SCHEMA: u32 = 1;
+
+/// How long a consumed intent is kept, so that a client that never heard the answer and asks again by
+/// the same id asks for nothing new.
+const CONSUMED_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a person can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IntentKind {
+    /// Try what is held once more.
+    Retry,
+    /// Look now.
+    Reconcile,
+}
+
+/// Something that a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Intent {
+    /// [`INTENT_SCHEMA`].
+    pub schema: u32,
+    /// The client's id: the same id is the same intent. It is a segment of a store's path.
+    pub id: String,
+    /// What is asked for.
+    pub kind: IntentKind,
+    /// Of which object.
+    pub key: Key,
+    /// Why, in the person's words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// When a look had followed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumed_at: Option<Timestamp>,
+}
+
+/// Why an intent was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The id cannot be a name in the store.
+    #[error("the id cannot be used")]
+    Id(#[from] PathError),
+    /// The id was used for something else.
+    #[error("the id {0} was used for another intent")]
+    Reused(String),
+    /// The store did not take it, or not for certain; the same intent may be submitted again.
+    #[error("the store did not take the intent")]
+    Store(#[from] StoreError),
+}
+
+/// What was asked of one object, as it was found.
+#[derive(Debug, Default)]
+pub struct Wish {
+    intents: Vec<Intent>,
+}
+
+impl Wish {
+    /// Whether what is held shall be tried again.
+    pub fn is_retry(&self) -> bool {
+        self.intents.iter().any(|intent| intent.kind == IntentKind::Retry)
+    }
+}
+
+/// The intents in the store.
+///
+/// Those not yet consumed are kept in memory, so that a look costs the store nothing; [`Self::load`]
+/// reads what other processes have written.
+#[derive(Debug)]
+pub struct Intents {
+    store: Arc<dyn Store>,
+    pending: Mutex<BTreeMap<Path, Intent>>,
+}
+
+impl Intents {
+    /// The intents in that store; none is known before [`Self::load`].
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, pending: Mutex::default() }
+    }
+
+    /// Reads an environment's intents, returns the keys that wait for a look, and forgets those that were
+    /// consumed long ago.
+    pub async fn load(&self, environment: &str, now: Timestamp) -> Result<Vec<Key>, StoreError> {
+        for path in self.store.list(&format!("v1/{environment}/intents/")).await? {
+            let Some(entry) = self.store.get(&path).await? else { continue };
+            let intent = match serde_json::from_slice::<Intent>(&entry.bytes) {
+                Ok(intent) if intent.schema == INTENT_SCHEMA => intent,
+                Ok(_) | Err(_) => {
+                    tracing::warn!(%path, reason = "Unreadable", "an intent that this version cannot read is left alone");
+                    continue;
+                }
+            };
+            match intent.consumed_at {
+                None => drop(self.pending().insert(path, intent)),
+                Some(at) if now.duration_since(at) > CONSUMED_KEPT => {
+                    self.store.delete(&path, entry.version).await?;
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(self.pending().values().map(|intent| intent.key.clone()).collect())
+    }
+
+    /// Takes an intent; `false` where the same one was taken before.
+    pub async fn submit(&self, intent: Intent) -> Result<bool, SubmitError> {
+        let path = path(&intent)?;
+        let bytes = encode(&intent)?;
+        match self.store.put(&path, bytes, Expect::Absent).await {
+            Ok(_) => {
+                self.pending().insert(path, intent);
+                Ok(true)
+            }
+            Err(StoreError::Conflict { .. }) => {
+                let known = self.store.get(&path).await?;
+                let known = known.and_then(|entry| serde_json::from_slice::<Intent>(&entry.bytes).ok());
+                let is_same = known.is_some_and(|known| known.kind == intent.kind && known.key == intent.key);
+                if is_same { Ok(false) } else { Err(SubmitError::Reused(intent.id)) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What was asked of that object and not yet followed.
+    pub fn wish(&self, key: &Key) -> Wish {
+        Wish { intents: self.pending().values().filter(|intent| intent.key == *key).cloned().collect() }
+    }
+
+    /// Consumes what was asked, once what followed from it is stored.
+    ///
+    /// If we die before it, the next look follows the intent once more, from a record that already
+    /// says so: the hold is gone, and a rollout that began meanwhile is no hold.
+    pub async fn consume(&self, wish: Wish, now: Timestamp) -> Result<(), PhaseError> {
+        for intent in wish.intents {
+            let Ok(path) = path(&intent) else { continue };
+            if let Some(entry) = self.store.get(&path).await? {
+                let consumed = Intent { consumed_at: Some(now), ..intent };
+                let bytes = encode(&consumed)?;
+                self.store.put(&path, bytes, Expect::Version(entry.version)).await?;
+            }
+            self.pending().remove(&path);
+        }
+        Ok(())
+    }
+
+    fn pending(&self) -> MutexGuard<'_, BTreeMap<Path, Intent>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn path(intent: &Intent) -> Result<Path, PathError> {
+    Path::new(format!("v1/{}/intents/{}.json", intent.key.environment, intent.id))
+}
+
+fn encode(intent: &Intent) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec_pretty(intent).map_err(|error| StoreError::Unavailable {
+        operation: coxswain_store::Operation::Put,
+        subject: intent.id.clone(),
+        in_doubt: false,
+        source: error.into(),
+    })
+}

@@ -1,0 +1,149 @@
+//! Why a look at an object ended early, and what follows from it.
+
+use coxswain_manifest::Diagnostic;
+use coxswain_plan::Reason;
+use coxswain_store::{Remedy, StoreError};
+use jiff::Timestamp;
+
+use crate::aws::{AwsError, Failure};
+
+/// When to look again after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Nothing helps but a change of the manifests or a person; the drift sweep still looks.
+    AfterChange,
+    /// Soon, and less often the longer it lasts.
+    Backoff,
+    /// Not before that moment.
+    At(Timestamp),
+    /// Something was sent and may have taken effect: look before anything is sent again.
+    ObserveFirst,
+}
+
+/// Why a look at an object ended early.
+///
+/// Display says this level only; the cause is the source.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PhaseError {
+    /// The manifests no longer name the object.
+    #[error("it is no longer in the manifests, and is left running")]
+    Orphaned,
+    /// The manifests name it, and nothing can be sent as they are.
+    #[error("{}", blocked_text(diagnostics))]
+    Blocked {
+        /// `ReferenceUnresolved` or `InvalidManifest`.
+        reason: Reason,
+        /// What is wrong and where.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// What is remembered of it cannot be read; it is never taken for empty.
+    #[error("its record at {path} cannot be read: {problem}; nothing is changed until it can")]
+    Record {
+        /// Where in the store.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The store did not do what it was asked.
+    #[error("the store failed")]
+    Store(#[source] std::sync::Arc<StoreError>),
+    /// ECS could not be read.
+    #[error("it cannot be observed; nothing was changed")]
+    Observe(#[source] AwsError),
+    /// An answer lacks what it always has.
+    #[error("the answer of {operation} has no usable {member}")]
+    Answer {
+        /// Whose answer.
+        operation: &'static str,
+        /// Which member.
+        member: &'static str,
+    },
+    /// A step was not carried out, or not known to be.
+    #[error("a step was not carried out; {standing}")]
+    Act {
+        /// What still serves.
+        standing: String,
+        /// What AWS said.
+        #[source]
+        source: AwsError,
+    },
+    /// The program is ending: what is left is done by the next one.
+    #[error("the controller is shutting down")]
+    Draining,
+}
+
+fn blocked_text(diagnostics: &[Diagnostic]) -> String {
+    match diagnostics.split_first() {
+        None => "its manifest cannot be used".to_owned(),
+        Some((first, rest)) => {
+            let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+            format!("{}: {}{more}", first.location, first.message)
+        }
+    }
+}
+
+impl From<StoreError> for PhaseError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(std::sync::Arc::new(error))
+    }
+}
+
+impl PhaseError {
+    /// The reason's name, as it stands in conditions and events.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Orphaned => Reason::Orphaned,
+            Self::Blocked { reason, .. } => *reason,
+            Self::Record { .. } | Self::Answer { .. } | Self::Draining => Reason::Unavailable,
+            Self::Store(error) if error.remedy() == Remedy::ObserveFirst => Reason::OutcomeUnknown,
+            Self::Store(_) => Reason::Unavailable,
+            Self::Observe(error) | Self::Act { source: error, .. } => match &error.failure {
+                Failure::Throttled { .. } => Reason::Throttled,
+                Failure::Denied { .. } => Reason::Denied,
+                Failure::Invalid { .. } | Failure::NotFound { .. } | Failure::Conflict { .. } => {
+                    Reason::Refused
+                }
+                Failure::InDoubt { .. } => Reason::OutcomeUnknown,
+                Failure::Unavailable { .. } => Reason::Unavailable,
+            },
+        }
+    }
+
+    /// When to look again.
+    pub fn retry(&self, now: Timestamp) -> Retry {
+        match self {
+            Self::Orphaned | Self::Blocked { .. } | Self::Record { .. } | Self::Draining => {
+                Retry::AfterChange
+            }
+            Self::Answer { .. } => Retry::Backoff,
+            Self::Store(error) => match error.remedy() {
+                Remedy::ReadAgain | Remedy::ObserveFirst => Retry::ObserveFirst,
+                Remedy::Repeat => Retry::Backoff,
+                Remedy::Mend => Retry::AfterChange,
+            },
+            Self::Observe(error) | Self::Act { source: error, .. } => match &error.failure {
+                Failure::Throttled { after: Some(after), .. } => jiff::SignedDuration::try_from(*after)
+                    .map_or(Retry::Backoff, |after| Retry::At(now + after)),
+                Failure::InDoubt { .. } | Failure::Conflict { .. } => Retry::ObserveFirst,
+                Failure::Invalid { .. } => Retry::AfterChange,
+                _ => Retry::Backoff,
+            },
+        }
+    }
+
+    /// The whole text: this level and every cause beneath it, each said once.
+    pub fn message(&self) -> String {
+        let levels =
+            std::iter::successors(Some(self as &(dyn std::error::Error + 'static)), |error| error.source());
+        levels.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// What the manifests have to do with it.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Blocked { diagnostics, .. } => diagnostics,
+            _ => &[],
+        }
+    }
+}

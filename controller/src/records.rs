@@ -1,0 +1,136 @@
+//! What is remembered of each object, in the store.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use coxswain_manifest::Key;
+use coxswain_plan::{RECORD_SCHEMA, Record};
+use coxswain_store::{Expect, Path, PathError, Store, StoreError};
+use serde_json::Value;
+
+use crate::phase::PhaseError;
+
+/// The records of all objects.
+///
+/// # Guarantees
+/// - A record that cannot be read is an error, never an empty record.
+/// - Nothing is written where nothing changed.
+/// - A write is conditional on what was read: if somebody else has written since, it fails, what was
+///   cached is forgotten, and the next look reads again.
+#[derive(Debug)]
+pub struct Records {
+    store: Arc<dyn Store>,
+    cache: Mutex<HashMap<Key, Cached>>,
+}
+
+#[derive(Debug, Clone)]
+struct Cached {
+    record: Record,
+    version: Expect,
+}
+
+impl Records {
+    /// The records in that store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, cache: Mutex::default() }
+    }
+
+    /// The object's record; a new one where there is none.
+    ///
+    /// # Errors
+    /// [`PhaseError::Record`] where there is one that this version cannot read.
+    pub async fn get(&self, key: &Key) -> Result<Record, PhaseError> {
+        if let Some(cached) = self.cached(key) {
+            return Ok(cached.record);
+        }
+        let path = path(key)?;
+        let entry = self.store.get(&path).await.map_err(|error| read_error(&path, error))?;
+        let record = match &entry {
+            None => Record::new(key.clone()),
+            Some(entry) => parse(key, &path, &entry.bytes)?,
+        };
+        let version = Expect::from(entry.as_ref());
+        self.remember(Cached { record: record.clone(), version });
+        Ok(record)
+    }
+
+    /// Stores a record, where it differs from what is stored.
+    ///
+    /// # Errors
+    /// [`PhaseError::Store`] where somebody else has written since, or the store does not answer; either
+    /// way the next [`Self::get`] reads the store again.
+    pub async fn put(&self, record: &Record) -> Result<(), PhaseError> {
+        let path = path(&record.key)?;
+        let version = match self.cached(&record.key) {
+            Some(cached) if cached.record == *record => return Ok(()),
+            Some(cached) => cached.version,
+            None => Expect::from(self.store.get(&path).await?.as_ref()),
+        };
+        // Forgotten until the answer is there: after an answer that never came, or a future dropped
+        // half-way, the store alone knows.
+        self.forget(&record.key);
+        let bytes =
+            serde_json::to_vec_pretty(record).map_err(|error| unreadable(&path, error.to_string()))?;
+        let version = self.store.put(&path, bytes, version).await?;
+        self.remember(Cached { record: record.clone(), version: Expect::Version(version) });
+        Ok(())
+    }
+
+    /// The keys of all objects of an environment that have a record.
+    pub async fn keys(&self, environment: &str) -> Result<Vec<Key>, StoreError> {
+        let prefix = format!("v1/{environment}/records/service/");
+        let paths = self.store.list(&prefix).await?;
+        let names =
+            paths.iter().filter_map(|path| path.as_str().strip_prefix(&prefix)?.strip_suffix(".json"));
+        Ok(names.map(|name| Key::service(environment, name)).collect())
+    }
+
+    fn cached(&self, key: &Key) -> Option<Cached> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn remember(&self, cached: Cached) {
+        let key = cached.record.key.clone();
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cached);
+    }
+
+    fn forget(&self, key: &Key) {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+fn path(key: &Key) -> Result<Path, PhaseError> {
+    let text = format!("v1/{}/records/{}/{}.json", key.environment, key.kind.lowercase(), key.name);
+    Path::new(&text).map_err(|error: PathError| PhaseError::Record { path: text, problem: error.to_string() })
+}
+
+fn parse(key: &Key, path: &Path, bytes: &[u8]) -> Result<Record, PhaseError> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| unreadable(path, error.to_string()))?;
+    match value.get("schema").and_then(Value::as_u64) {
+        Some(schema) if schema == u64::from(RECORD_SCHEMA) => {}
+        Some(schema) => {
+            let text = format!("it has schema {schema}, this version knows {RECORD_SCHEMA}");
+            return Err(unreadable(path, text));
+        }
+        None => return Err(unreadable(path, "it names no schema".to_owned())),
+    }
+    let record: Record =
+        serde_json::from_value(value).map_err(|error| unreadable(path, error.to_string()))?;
+    if record.key != *key {
+        return Err(unreadable(path, format!("it is the record of {}", record.key)));
+    }
+    Ok(record)
+}
+
+fn unreadable(path: &Path, problem: String) -> PhaseError {
+    PhaseError::Record { path: path.to_string(), problem }
+}
+
+fn read_error(path: &Path, error: StoreError) -> PhaseError {
+    match error {
+        StoreError::Corrupt { damage, .. } => unreadable(path, damage.to_string()),
+        error => error.into(),
+    }
+}

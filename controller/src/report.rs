@@ -1,0 +1,121 @@
+//! What one look at an object, or at the manifests, found: all that the status is made from.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use coxswain_manifest::{BundleDigest, Diagnostic, Key, Sources};
+use coxswain_plan::{Desired, Observed, Plan, Reason};
+use coxswain_runtime::NextLook;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::Context,
+    phase::{PhaseError, Retry},
+};
+
+/// Takes reports: the one writer of status.
+#[async_trait]
+pub trait Reporter: Debug + Send + Sync {
+    /// One look at an object, whatever became of it.
+    async fn object(&self, report: Report);
+
+    /// One reading of the manifests, whatever became of it.
+    async fn source(&self, report: SourceReport);
+}
+
+/// One look at one object.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Which object.
+    pub key: Key,
+    /// When the look began.
+    pub began_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// What the manifests ask, where they could be used.
+    pub desired: Option<Arc<Desired>>,
+    /// What was seen, where ECS answered.
+    pub observed: Option<Observed>,
+    /// What was decided.
+    pub plan: Option<Plan>,
+    /// The API names of the steps that were carried out, in order.
+    pub done: Vec<&'static str>,
+    /// Why the look ended early, where it did.
+    pub error: Option<PhaseError>,
+    /// When the object is looked at again, where a time is set; the drift sweep comes in any case.
+    pub next_look_at: Option<Timestamp>,
+}
+
+impl Report {
+    /// Begins a look.
+    pub fn begin(key: &Key, now: Timestamp) -> Self {
+        Self {
+            key: key.clone(),
+            began_at: now,
+            ended_at: now,
+            desired: None,
+            observed: None,
+            plan: None,
+            done: Vec::new(),
+            error: None,
+            next_look_at: None,
+        }
+    }
+
+    /// Ends a look: the one exit, where the status is written and the next look set.
+    pub async fn finish(mut self, result: Result<(), PhaseError>, cx: &Context) -> NextLook {
+        let now = cx.clock.now();
+        self.ended_at = now;
+        let next = match &result {
+            Ok(()) => self.after_success(cx.policy.rollout_interval, now),
+            Err(error) => match error.retry(now) {
+                Retry::AfterChange => NextLook::AfterChange,
+                Retry::Backoff | Retry::ObserveFirst => NextLook::Backoff,
+                Retry::At(at) => self.at(at, now),
+            },
+        };
+        self.error = result.err();
+        cx.reporter.object(self).await;
+        next
+    }
+
+    /// What was just changed is looked at again soon; else the plan says, or the drift sweep comes.
+    fn after_success(&mut self, soon: SignedDuration, now: Timestamp) -> NextLook {
+        let planned = self.plan.as_ref().and_then(|plan| plan.look_again_at);
+        let changed = (!self.done.is_empty()).then(|| now + soon);
+        match planned.into_iter().chain(changed).min() {
+            None => NextLook::AfterChange,
+            Some(at) => self.at(at, now),
+        }
+    }
+
+    fn at(&mut self, at: Timestamp, now: Timestamp) -> NextLook {
+        self.next_look_at = Some(at);
+        NextLook::In(at.duration_since(now).unsigned_abs())
+    }
+}
+
+/// One reading of the manifests.
+#[derive(Debug, Clone)]
+pub struct SourceReport {
+    /// When it was read.
+    pub at: Timestamp,
+    /// Where from, for people.
+    pub from: String,
+    /// Whether it could be used whole.
+    pub is_ready: bool,
+    /// `SourceRead`, `SourceUnreadable` or `InvalidManifest`.
+    pub reason: Reason,
+    /// In words.
+    pub message: String,
+    /// What is wrong with it, warnings included.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts that the diagnostics point into.
+    pub sources: Sources,
+    /// The digest of what was read, also where it could not be used.
+    pub seen: Option<BundleDigest>,
+    /// The revision and digest that stand: `<bundle sequence>.<input number>`.
+    pub accepted: Option<(String, BundleDigest)>,
+    /// The objects that stand.
+    pub objects: Vec<Key>,
+}

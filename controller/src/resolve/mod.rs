@@ -1,0 +1,39 @@
+//! References become values, once per bundle: what the manifests ask in the form that is compared.
+
+mod param;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use coxswain_manifest::{Code, Diagnostic, Key, Loaded, ParameterValue};
+use coxswain_plan::{Desired, Reason};
+
+pub use param::{Parameters, StoredParameter};
+
+use crate::desired::Wanted;
+
+/// Every object of a bundle, resolved as far as the parameters go.
+///
+/// # Errors
+/// Where the bundle as a whole says nothing: there is no Environment to put it in.
+pub fn resolve(
+    loaded: &Loaded,
+    parameters: &Parameters,
+    revision: &str,
+) -> Result<BTreeMap<Key, Wanted>, Vec<Diagnostic>> {
+    let values: BTreeMap<String, ParameterValue> = parameters.values();
+    let resolved = loaded.resolve(&values)?;
+    let wanted = |object: Result<_, Vec<Diagnostic>>| match object {
+        Ok(service) => Wanted::Usable(Arc::new(Desired::new(&service, revision))),
+        Err(diagnostics) => Wanted::Blocked { reason: reason(&diagnostics), diagnostics },
+    };
+    Ok(resolved.objects.into_iter().map(|(key, object)| (key, wanted(object))).collect())
+}
+
+/// What only waits for a value is told from what is wrong.
+fn reason(diagnostics: &[Diagnostic]) -> Reason {
+    if diagnostics.iter().all(|diagnostic| diagnostic.code == Code::UnresolvedReference) {
+        Reason::ReferenceUnresolved
+    } else {
+        Reason::InvalidManifest
+    }
+}
