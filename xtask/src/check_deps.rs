@@ -14,10 +14,7 @@ use serde::Deserialize;
 const TABLE: &[(&str, &[&str])] = &[
     ("coxswain-ecs-shapes", &[]),
     ("coxswain-ecs-model", &["coxswain-ecs-shapes"]),
-    (
-        "coxswain-manifest",
-        &["coxswain-ecs-shapes", "coxswain-ecs-model"],
-    ),
+    ("coxswain-manifest", &["coxswain-ecs-shapes", "coxswain-ecs-model"]),
     ("coxswain-plan", &["coxswain-manifest", "coxswain-ecs-model"]),
     ("coxswain-runtime", &["coxswain-store"]),
     ("coxswain-store", &[]),
@@ -26,13 +23,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("coxswain-api", &["coxswain-identity", "coxswain-store"]),
     (
         "coxswain-controller",
-        &[
-            "coxswain-ecs-model",
-            "coxswain-manifest",
-            "coxswain-plan",
-            "coxswain-runtime",
-            "coxswain-store",
-        ],
+        &["coxswain-ecs-model", "coxswain-manifest", "coxswain-plan", "coxswain-runtime", "coxswain-store"],
     ),
     (
         "coxswain-cli",
@@ -55,27 +46,10 @@ const UNREACHABLE: &[(&str, &[&str])] = &[
     ("coxswain-ecs-shapes", &["tokio", "aws-sdk-ecs", "thiserror"]),
     ("coxswain-ecs-model", &["tokio", "aws-sdk-ecs"]),
     ("coxswain-manifest", &["tokio", "aws-sdk-ecs"]),
-    (
-        "coxswain-plan",
-        &["tokio", "aws-sdk-ecs", "aws-smithy-runtime-api"],
-    ),
-    (
-        "coxswain-runtime",
-        &["aws-sdk-ecs", "coxswain-manifest", "coxswain-ecs-model"],
-    ),
-    (
-        "coxswain-local-aws",
-        &[
-            "coxswain-ecs-model",
-            "coxswain-manifest",
-            "coxswain-plan",
-            "aws-sdk-ecs",
-        ],
-    ),
-    (
-        "coxswain-api",
-        &["coxswain-controller", "coxswain-plan", "aws-sdk-ecs"],
-    ),
+    ("coxswain-plan", &["tokio", "aws-sdk-ecs", "aws-smithy-runtime-api"]),
+    ("coxswain-runtime", &["aws-sdk-ecs", "coxswain-manifest", "coxswain-ecs-model"]),
+    ("coxswain-local-aws", &["coxswain-ecs-model", "coxswain-manifest", "coxswain-plan", "aws-sdk-ecs"]),
+    ("coxswain-api", &["coxswain-controller", "coxswain-plan", "aws-sdk-ecs"]),
     ("xtask", &["aws-sdk-ecs", "tokio"]),
 ];
 
@@ -128,42 +102,24 @@ pub(crate) fn run() -> Result<()> {
         .current_dir(crate::workspace_root())
         .output()
         .context("cargo metadata")?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let breaches = breaches(&serde_json::from_slice(&output.stdout)?);
-    ensure!(
-        breaches.is_empty(),
-        "the crate graph breaks the design's table:\n  {}",
-        breaches.join("\n  ")
-    );
+    ensure!(breaches.is_empty(), "the crate graph breaks the design's table:\n  {}", breaches.join("\n  "));
     Ok(())
 }
 
 fn breaches(metadata: &Metadata) -> Vec<String> {
     let table: BTreeMap<&str, &[&str]> = TABLE.iter().copied().collect();
-    let members: Vec<&Package> = metadata
-        .packages
-        .iter()
-        .filter(|package| metadata.workspace_members.contains(&package.id))
-        .collect();
+    let members: Vec<&Package> =
+        metadata.packages.iter().filter(|package| metadata.workspace_members.contains(&package.id)).collect();
     let names: BTreeSet<&str> = members.iter().map(|package| package.name.as_str()).collect();
     let mut breaches = Vec::new();
     for package in &members {
         let Some(allowed) = table.get(package.name.as_str()) else {
-            breaches.push(format!(
-                "{} is not in the table of xtask/src/check_deps.rs",
-                package.name
-            ));
+            breaches.push(format!("{} is not in the table of xtask/src/check_deps.rs", package.name));
             continue;
         };
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|dependency| dependency.kind.is_none())
-        {
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.kind.is_none()) {
             let name = dependency.name.as_str();
             if names.contains(name) && !allowed.contains(&name) {
                 breaches.push(format!("{} may not use {name}", package.name));
@@ -183,17 +139,10 @@ fn breaches(metadata: &Metadata) -> Vec<String> {
 
 /// The names of all packages that `package` reaches through normal dependencies.
 fn reached<'a>(metadata: &'a Metadata, package: &str) -> BTreeSet<&'a str> {
-    let names: BTreeMap<&str, &str> = metadata
-        .packages
-        .iter()
-        .map(|package| (package.id.as_str(), package.name.as_str()))
-        .collect();
-    let nodes: BTreeMap<&str, &Node> = metadata
-        .resolve
-        .nodes
-        .iter()
-        .map(|node| (node.id.as_str(), node))
-        .collect();
+    let names: BTreeMap<&str, &str> =
+        metadata.packages.iter().map(|package| (package.id.as_str(), package.name.as_str())).collect();
+    let nodes: BTreeMap<&str, &Node> =
+        metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
     let mut todo: Vec<&str> = metadata
         .packages
         .iter()
@@ -235,21 +184,13 @@ mod tests {
 
     #[test]
     fn a_use_that_the_table_does_not_allow_is_named() {
-        assert_eq!(
-            breaches(&metadata("coxswain-store")),
-            ["coxswain-plan may not use coxswain-store"]
-        );
+        assert_eq!(breaches(&metadata("coxswain-store")), ["coxswain-plan may not use coxswain-store"]);
         assert!(breaches(&metadata("coxswain-ecs-model")).is_empty());
     }
 
     #[test]
     fn what_must_not_be_reached_is_found_behind_any_number_of_steps() {
         let found = breaches(&metadata("tokio"));
-        assert!(
-            found
-                .iter()
-                .any(|breach| breach.starts_with("coxswain-plan reaches tokio")),
-            "{found:?}"
-        );
+        assert!(found.iter().any(|breach| breach.starts_with("coxswain-plan reaches tokio")), "{found:?}");
     }
 }

@@ -14,11 +14,7 @@ pub(crate) fn run() -> Result<()> {
     for folder in ["api", "cli", "controller", "crates", "gateway", "tests", "xtask"] {
         collect(&root.join(folder), &mut large)?;
     }
-    ensure!(
-        large.is_empty(),
-        "over {LIMIT} lines, split by concept:\n  {}",
-        large.join("\n  ")
-    );
+    ensure!(large.is_empty(), "over {LIMIT} lines, split by concept:\n  {}", large.join("\n  "));
     Ok(())
 }
 

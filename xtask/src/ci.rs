@@ -20,24 +20,12 @@ pub(crate) fn run(full: bool) -> Result<()> {
     report.step("file sizes", check_size::run)?;
     report.step("shape table is current", || codegen::run(true))?;
     report.step("clippy", || {
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ])
+        cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"])
     })?;
-    report.step("programs", || {
-        cargo(&["build", "--workspace", "--locked", "--quiet"])
-    })?;
-    report.step("tests", || {
-        cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])
-    })?;
-    report.step("judges by boto3 and the AWS CLI", python::run)?;
+    report.step("programs", || cargo(&["build", "--workspace", "--locked", "--quiet"]))?;
+    report.step("boto3 and the AWS CLI", || python::environment().map(drop))?;
+    report.step("tests", || cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]))?;
+    report.step("judges", python::run)?;
     report.step("bans, licences, sources", || deny(full))?;
     report.print();
     Ok(())
@@ -83,11 +71,7 @@ pub(crate) fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result
         .current_dir(folder)
         .status()
         .with_context(|| format!("{program} could not be started"))?;
-    ensure!(
-        status.success(),
-        "{program} {} ended with {status}",
-        arguments.join(" ")
-    );
+    ensure!(status.success(), "{program} {} ended with {status}", arguments.join(" "));
     Ok(())
 }
 

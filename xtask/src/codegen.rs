@@ -124,11 +124,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         let path = folder.join(name);
         if check {
             let current = fs::read_to_string(&path).unwrap_or_default();
-            ensure!(
-                current == text,
-                "{} is not current: run `cargo xtask codegen`",
-                path.display()
-            );
+            ensure!(current == text, "{} is not current: run `cargo xtask codegen`", path.display());
         } else {
             fs::write(&path, text)?;
         }
@@ -172,10 +168,7 @@ fn read_model(wheels: &Path, service: &str, version: &str) -> Result<Model> {
 
 fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
     for name in wanted {
-        ensure!(
-            model.operations.contains_key(*name),
-            "{service} has no operation {name}"
-        );
+        ensure!(model.operations.contains_key(*name), "{service} has no operation {name}");
     }
     let operations: Vec<_> = model
         .operations
@@ -203,11 +196,7 @@ fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
             }
         };
         let (input, output) = (side(&operation.input), side(&operation.output));
-        let errors: Vec<_> = operation
-            .errors
-            .iter()
-            .map(|error| error.shape.as_str())
-            .collect();
+        let errors: Vec<_> = operation.errors.iter().map(|error| error.shape.as_str()).collect();
         writeln!(
             text,
             "        Operation {{ name: {name:?}, input: &{input}, output: &{output}, errors: &{errors:?} }},"
@@ -230,10 +219,7 @@ fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
 }
 
 fn lookup<'a>(model: &'a Model, name: &str) -> Result<&'a Shape> {
-    model
-        .shapes
-        .get(name)
-        .with_context(|| format!("the model names a shape {name} and does not have it"))
+    model.shapes.get(name).with_context(|| format!("the model names a shape {name} and does not have it"))
 }
 
 fn reach(model: &Model, name: &str, reached: &mut BTreeSet<String>) {
@@ -280,11 +266,7 @@ fn kind(model: &Model, name: &str, shape: &Shape) -> Result<String> {
             count(&shape.min),
             count(&shape.max)
         ),
-        "map" => format!(
-            "Kind::Map {{ key: &{}, value: &{} }}",
-            inner(&shape.key)?,
-            inner(&shape.value)?
-        ),
+        "map" => format!("Kind::Map {{ key: &{}, value: &{} }}", inner(&shape.key)?, inner(&shape.value)?),
         "string" => format!(
             "Kind::String {{ values: &{:?}, pattern: {:?}, min: {}, max: {} }}",
             shape.r#enum,
@@ -294,18 +276,10 @@ fn kind(model: &Model, name: &str, shape: &Shape) -> Result<String> {
         ),
         "boolean" => "Kind::Boolean".to_owned(),
         "integer" | "long" => {
-            format!(
-                "Kind::Integer {{ min: {}, max: {} }}",
-                whole(&shape.min),
-                whole(&shape.max)
-            )
+            format!("Kind::Integer {{ min: {}, max: {} }}", whole(&shape.min), whole(&shape.max))
         }
         "double" | "float" => {
-            format!(
-                "Kind::Double {{ min: {}, max: {} }}",
-                real(&shape.min),
-                real(&shape.max)
-            )
+            format!("Kind::Double {{ min: {}, max: {} }}", real(&shape.min), real(&shape.max))
         }
         "timestamp" => "Kind::Timestamp".to_owned(),
         "blob" => "Kind::Blob".to_owned(),

@@ -9,14 +9,7 @@ use crate::ci::cargo;
 /// Builds `cox` and the example's api, and becomes `cox dev`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     eprintln!("building cox and the api (the first time this compiles the AWS SDK: a few minutes)");
-    cargo(&[
-        "build",
-        "--locked",
-        "--package",
-        "coxswain-cli",
-        "--package",
-        "coxswain-api",
-    ])?;
+    cargo(&["build", "--locked", "--package", "coxswain-cli", "--package", "coxswain-api"])?;
     let cox = crate::programs().join("cox");
     let error = Command::new(&cox).arg("dev").args(arguments).exec();
     bail!("{} could not be started: {error}", cox.display());

@@ -26,6 +26,8 @@ enum Task {
         #[arg(long)]
         full: bool,
     },
+    /// Measure, in ratios against peers, with release builds.
+    Bench,
     /// Build `cox` and the api, and run `cox dev`.
     Dev {
         /// Passed on to `cox dev`.
@@ -49,6 +51,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Ci { full } => ci::run(full),
+        Task::Bench => bench(),
         Task::Dev { arguments } => dev::run(&arguments),
         Task::CheckDeps => check_deps::run(),
         Task::CheckSize => check_size::run(),
@@ -57,11 +60,15 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+fn bench() -> anyhow::Result<()> {
+    python::environment()?;
+    ci::cargo(&["build", "--release", "--locked", "--workspace"])?;
+    ci::cargo(&["bench", "--locked", "--package", "coxswain-tests"])
+}
+
 /// The folder that holds the workspace's `Cargo.toml`.
 fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map_or_else(PathBuf::new, Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// The folder of the workspace's programs, in the profile that this tool was built with.
