@@ -49,7 +49,7 @@ impl Diagnostic {
             object: None,
             location,
             field: String::new(),
-            message: message.into(),
+            message: tidy(message.into()),
             label: String::new(),
             secondary: Vec::new(),
             help: Vec::new(),
@@ -57,17 +57,17 @@ impl Diagnostic {
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.label = tidy(label.into());
         self
     }
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = field.into();
+        self.field = tidy(field.into());
         self
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
+        self.help.push(tidy(help.into()));
         self
     }
 
@@ -79,5 +79,32 @@ impl Diagnostic {
     pub(crate) fn object(mut self, object: Option<&Key>) -> Self {
         self.object = object.cloned();
         self
+    }
+}
+
+/// Longer texts are cut: a file may hold a megabyte in one scalar.
+const LONGEST: usize = 400;
+
+/// One line of bounded length, without control characters.
+fn tidy(text: String) -> String {
+    if text.len() <= LONGEST && !text.contains(char::is_control) {
+        return text;
+    }
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let mut tidy: String = text.chars().take(LONGEST).map(clean).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        tidy.push_str("...");
+    }
+    tidy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_one_line_of_bounded_length() {
+        assert_eq!(tidy("a\u{1b}[31mb\nc".to_owned()), "a [31mb c");
+        assert_eq!(tidy("ü".repeat(1000)).chars().count(), LONGEST + 3);
     }
 }

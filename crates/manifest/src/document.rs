@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
 use crate::key::{KINDS_FOR_LATER, Kind};
-use crate::source::{Sources, to_u32};
+use crate::source::{Sources, Span, to_u32};
 use crate::suggest::nearest;
 use crate::tree::{Data, Tree};
 use crate::v1::API_VERSION;
@@ -15,9 +15,24 @@ pub(crate) struct Document {
     /// `metadata.name`, where it is a text.
     pub(crate) name: Option<String>,
     pub(crate) tree: Tree,
+    /// What was refused while it was read: anchors, tags, keys that stand twice.
+    pub(crate) faults: Vec<Diagnostic>,
 }
 
 impl Document {
+    /// Takes over what was reported of its lines while its file was read.
+    ///
+    /// A value that was refused is nothing in the tree: without its faults the object would seem sound.
+    pub(crate) fn claim(&mut self, report: &mut Vec<Diagnostic>, sources: &Sources) {
+        let first = sources.location(self.tree.span);
+        let last = sources.location(Span { start: self.tree.span.end, ..self.tree.span });
+        let is_mine = |found: &Diagnostic| {
+            found.location.file == first.file && (first.line..=last.line).contains(&found.location.line)
+        };
+        let (mine, others) = std::mem::take(report).into_iter().partition(is_mine);
+        (self.faults, *report) = (mine, others);
+    }
+
     /// Tells what a document is, or why it is nothing of ours.
     pub(crate) fn open(tree: Tree, sources: &Sources, report: &mut Vec<Diagnostic>) -> Option<Self> {
         if !matches!(tree.data, Data::Object(_)) {
@@ -41,7 +56,7 @@ impl Document {
         let kind = kind(&tree, sources, report)?;
         let name = tree.get("metadata").and_then(|metadata| metadata.get("name"));
         let name = name.and_then(Tree::text).map(str::to_owned);
-        Some(Self { kind, name, tree })
+        Some(Self { kind, name, tree, faults: Vec::new() })
     }
 }
 

@@ -48,6 +48,9 @@ impl Context<'_> {
             }
             Problem::WrongType { expected, .. } => {
                 let found = match node.describe() {
+                    "a number" if *expected == "a whole number" && node.text().is_some_and(is_digits) => {
+                        "a number that is too large"
+                    }
                     "a number" if *expected == "a whole number" => "a number with a fraction",
                     found => found,
                 };
@@ -226,10 +229,14 @@ fn type_hints(expected: &str, node: &Tree) -> Vec<String> {
             Some(number) => vec![format!("write {number}")],
             None => Vec::new(),
         },
-        ("a list", _) if !text.is_empty() => vec![format!("write [{text}]")],
+        ("a list", _) if !text.is_empty() => vec!["write it in brackets: [ ... ]".to_owned()],
         ("an object", _) if text.contains(':') => vec!["a space is needed after the colon".to_owned()],
         _ => Vec::new(),
     }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The whole number that a text of another spelling probably means.

@@ -69,16 +69,18 @@ pub(crate) fn environment(
     }
     let name = document.name.clone().unwrap_or_else(|| UNNAMED.to_owned());
     let key = Key { environment: name.clone(), kind: Kind::Environment, name: name.clone() };
-    let mut found = Vec::new();
+    let mut found = document.faults;
     reference::find(&mut document.tree, sources, &mut found);
     refuse_references(&document.tree, sources, &mut found);
+    // Of what is nothing in the tree, no Service would know.
+    let is_whole = found.is_empty();
     // Defaults need not be complete: what is missing is looked for where they are merged.
     let faults = faults::find(v1::document(Kind::Environment), &document.tree, sources);
     found.extend(
         faults.into_iter().filter(|fault| !is_in_defaults(fault) || fault.code != Code::MissingField),
     );
     found.extend(rules::environment(&document.tree, sources));
-    let is_sound = is_only && found.iter().all(is_in_defaults);
+    let is_sound = is_only && is_whole && found.iter().all(is_in_defaults);
     report.extend(found.into_iter().map(|found| found.object(Some(&key))));
     let settings = v1::environment::settings(&document.tree).filter(|_| is_sound);
     Environment { name, tree: Some(document.tree), settings }
@@ -127,7 +129,7 @@ pub(crate) fn service(mut document: Document, environment: &Environment, sources
     let location = name_location(&document.tree, sources);
     let name = document.name.unwrap_or_else(|| UNNAMED.to_owned());
     let key = Key { environment: environment.name.clone(), kind: Kind::Service, name };
-    let mut found = Vec::new();
+    let mut found = document.faults;
     reference::find(&mut document.tree, sources, &mut found);
     let mut tree = document.tree;
     if let Some(defaults) = environment.at(&["spec", "defaults"]) {

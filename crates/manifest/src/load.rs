@@ -92,17 +92,23 @@ pub fn load(mut files: Vec<SourceFile>) -> Loaded {
     let sources = Sources::new(texts);
     let mut fingerprints = Vec::new();
     let (mut environments, mut services) = (Vec::new(), Vec::new());
+    let mut unread: BTreeSet<_> = report.iter().map(|found| found.location.file.clone()).collect();
     for (id, path, text) in sources.iter() {
-        for tree in read(id, path, text, &sources, &mut report) {
+        let mut found = Vec::new();
+        for tree in read(id, path, text, &sources, &mut found) {
             fingerprints.push(document::fingerprint(&tree, &sources));
-            match Document::open(tree, &sources, &mut report) {
-                Some(document) if document.kind == Kind::Environment => environments.push(document),
-                Some(document) => services.push(document),
-                None => {}
+            let Some(mut document) = Document::open(tree, &sources, &mut found) else { continue };
+            document.claim(&mut found, &sources);
+            match document.kind {
+                Kind::Environment => environments.push(document),
+                Kind::Service => services.push(document),
             }
         }
+        if !found.is_empty() {
+            unread.insert(path.to_owned());
+        }
+        report.append(&mut found);
     }
-    let mut unread: BTreeSet<_> = report.iter().map(|found| found.location.file.clone()).collect();
     let environment = judge::environment(environments, &sources, &mut report);
     let mut judged = Vec::new();
     for document in services {

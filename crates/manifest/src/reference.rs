@@ -205,6 +205,9 @@ impl Refusal {
                     .help("write the parameter's full path: ${param:/dev/infra/private-subnets}")
             }
             Self::Form => {
+                // What a shell would put in for an unset variable may be a password: `${X:-hunter2}`.
+                let name = inside.split(':').next().unwrap_or("");
+                let written = if name == inside { written.to_owned() } else { format!("${{{name}:...}}") };
                 let diagnostic =
                     Diagnostic::error(Code::UnknownReference, at, format!("unknown reference {written}"))
                         .label("this form is not known");
@@ -260,6 +263,16 @@ fn first_where<'a>(tree: &'a Tree, is_wanted: &dyn Fn(&Target) -> bool) -> Optio
         }),
         Data::List(items) => items.iter().find_map(|item| first_where(item, is_wanted)),
         Data::Object(entries) => entries.iter().find_map(|entry| first_where(&entry.value, is_wanted)),
+        _ => None,
+    }
+}
+
+/// The first text of the tree whose references have no value.
+pub(crate) fn unresolved(tree: &Tree) -> Option<Span> {
+    match &tree.data {
+        Data::Template(_) => Some(tree.span),
+        Data::List(items) => items.iter().find_map(unresolved),
+        Data::Object(entries) => entries.iter().find_map(|entry| unresolved(&entry.value)),
         _ => None,
     }
 }

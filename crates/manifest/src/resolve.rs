@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use coxswain_ecs_shapes::{Shape, lower};
 use serde_json::{Value, json};
 
+use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::judge::{Service, faults_of};
 use crate::load::{Loaded, in_order};
@@ -69,6 +70,11 @@ impl Scope<'_> {
         let mut found = Vec::new();
         let values = Values { environment: Some(self.environment), parameters: Some(self.parameters) };
         reference::substitute(&mut tree, &values, self.sources, &mut found);
+        // Whatever else went wrong, nothing is applied with a value left out.
+        if let Some(span) = reference::unresolved(&tree).filter(|_| found.is_empty()) {
+            let message = "a reference in this value has none itself";
+            found.push(Diagnostic::error(Code::UnresolvedReference, self.sources.location(span), message));
+        }
         found.extend(faults_of(&tree, self.sources));
         if found.iter().any(is_error) {
             return Err(in_order(found.into_iter().map(|found| found.object(Some(&service.key))).collect()));

@@ -55,13 +55,6 @@ pub(crate) struct Span {
     pub(crate) end: u32,
 }
 
-impl Span {
-    /// The smallest span that covers both, which lie in one file.
-    pub(crate) fn to(self, end: Self) -> Self {
-        Self { end: end.end.max(self.start), ..self }
-    }
-}
-
 /// The texts of all files that could be read as text, for excerpts.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {

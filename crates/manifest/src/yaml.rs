@@ -22,6 +22,7 @@ pub(crate) fn read(file: FileId, text: &str, sources: &Sources, report: &mut Vec
         report,
         usage: Usage::default(),
         refused: 0,
+        end: 0,
         stack: Vec::new(),
         documents: Vec::new(),
     };
@@ -43,6 +44,8 @@ struct Reader<'a> {
     report: &'a mut Vec<Diagnostic>,
     usage: Usage,
     refused: usize,
+    /// Where the last text that was read ends, in bytes.
+    end: u32,
     stack: Vec<Frame>,
     documents: Vec<Tree>,
 }
@@ -80,6 +83,9 @@ impl Reader<'_> {
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) {
+        if span.end > span.start && !matches!(event, Event::DocumentStart(_) | Event::DocumentEnd) {
+            self.end = span.end;
+        }
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             Event::DocumentStart(_) => self.usage.document(span),
@@ -105,7 +111,7 @@ impl Reader<'_> {
                     Frame::Object { start: span, entries, seen, key: None },
                 );
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
         }
     }
 
@@ -115,18 +121,16 @@ impl Reader<'_> {
         self.usage.node(self.stack.len(), span);
     }
 
-    fn close(&mut self, end: Span) {
-        match self.stack.pop() {
-            Some(Frame::List { start, items }) => {
-                let end = items.last().map_or(end, |item| item.span);
-                self.node(Tree::new(Data::List(items), start.to(end)), false);
-            }
-            Some(Frame::Object { start, entries, .. }) => {
-                let end = entries.last().map_or(end, |entry| entry.value.span);
-                self.node(Tree::new(Data::Object(entries), start.to(end)), false);
-            }
-            None => {}
-        }
+    /// A block ends where its last text does, also where that was refused: its end event stands at the
+    /// next token, which may be another document's.
+    fn close(&mut self) {
+        let (data, start) = match self.stack.pop() {
+            Some(Frame::List { start, items }) => (Data::List(items), start),
+            Some(Frame::Object { start, entries, .. }) => (Data::Object(entries), start),
+            None => return,
+        };
+        let end = self.end.max(start.end);
+        self.node(Tree::new(data, Span { end, ..start }), false);
     }
 
     /// A complete node goes into what is open, or is a document.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use coxswain_manifest::{Code, Diagnostic, Loaded, ParameterValue, SourceFile, load, render};
+use coxswain_manifest::{Code, Key, Loaded, ParameterValue, SourceFile, load, render};
 
 const ENVIRONMENT: &str =
     "apiVersion: coxswain.dev/v1\nkind: Environment\nmetadata: { name: dev }\nspec: { cluster: dev }\n";
@@ -16,17 +16,40 @@ fn with_environment(other: SourceFile) -> Loaded {
     load(vec![file("environment.yaml", ENVIRONMENT), other])
 }
 
-fn only(loaded: &Loaded) -> &Diagnostic {
-    match loaded.diagnostics() {
-        [only] => only,
-        others => panic!("not one: {others:?}"),
+#[test]
+fn what_was_refused_while_a_file_was_read_blocks_its_object_and_no_other() {
+    let service = |name: &str, image: &str| {
+        format!(
+            "---\napiVersion: coxswain.dev/v1\nkind: Service\nmetadata: {{ name: {name} }}\nspec:\n  \
+             count: {{ fixed: 1 }}\n  taskDefinition:\n    memory: 64\n    containerDefinitions:\n      \
+             - {{ name: x, image: {image}, user: root }}\n"
+        )
+    };
+    for bad in ["x }\n  <<: { a: b", "&a x", "!Sub x", "x, user: me", "x, <<: {}", "x, ? [a] : b"] {
+        let content = [service("good", "x"), service("bad", bad), service("fine", "x")].concat();
+        let resolved = with_environment(file("a.yaml", content)).resolve(&BTreeMap::new()).unwrap();
+        let sound: Vec<_> = resolved.objects.iter().filter(|(_, object)| object.is_ok()).collect();
+        assert_eq!(sound.len(), 2, "{bad}");
+        assert!(resolved.objects[&Key::service("dev", "bad")].is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn what_was_refused_in_the_environment_blocks_everything() {
+    let service = "apiVersion: coxswain.dev/v1\nkind: Service\nmetadata: { name: x }\nspec: {}\n";
+    for bad in
+        ["&a dev", "!x dev", "dev, cluster: dev", "dev, defaults: { taskDefinition: { cpu: \"${x}\" } }"]
+    {
+        let environment = ENVIRONMENT.replace("cluster: dev", &format!("cluster: {bad}"));
+        let loaded = load(vec![file("e.yaml", environment), file("s.yaml", service)]);
+        assert!(loaded.has_errors() && loaded.resolve(&BTreeMap::new()).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn a_file_of_eight_megabytes_is_refused_by_the_name_of_the_limit() {
     let loaded = with_environment(file("big.yaml", vec![b'a'; 8 * 1024 * 1024]));
-    let found = only(&loaded);
+    let [found] = loaded.diagnostics() else { return assert_eq!(loaded.diagnostics(), []) };
     assert_eq!(found.code, Code::FileTooLarge);
     assert_eq!(found.message, "the file has 8,388,608 bytes; the limit is 1,048,576 (1 MB)");
     assert!(render(found, loaded.sources(), false).contains("--> big.yaml"));
@@ -42,7 +65,7 @@ fn a_file_of_exactly_the_limit_is_read() {
 #[test]
 fn two_thousand_documents_are_refused_with_their_number() {
     let loaded = with_environment(file("many.yaml", "---\na: 1\n".repeat(2000)));
-    let found = only(&loaded);
+    let [found] = loaded.diagnostics() else { return assert_eq!(loaded.diagnostics(), []) };
     assert_eq!(found.code, Code::TooManyDocuments);
     assert_eq!(found.message, "the file has 2,000 documents; the limit is 200");
     assert_eq!((found.location.line, found.location.column), (401, 1));
@@ -55,7 +78,7 @@ fn nodes_beyond_the_limit_are_refused_with_their_number() {
         ("many.json", format!("[{}]", vec!["1"; 25_000].join(", "))),
     ] {
         let loaded = with_environment(file(path, content));
-        let found = only(&loaded);
+        let [found] = loaded.diagnostics() else { return assert_eq!(loaded.diagnostics(), []) };
         assert_eq!(found.code, Code::TooManyNodes);
         assert_eq!(found.message, "the file has 25,001 nodes; the limit is 20,000");
     }
@@ -70,7 +93,9 @@ fn a_thousand_refused_marks_are_told_fifty_times() {
 
 #[test]
 fn an_empty_bundle_has_no_environment() {
-    assert_eq!(only(&load(Vec::new())).code, Code::MissingEnvironment);
+    let loaded = load(Vec::new());
+    let codes: Vec<_> = loaded.diagnostics().iter().map(|found| found.code).collect();
+    assert_eq!(codes, [Code::MissingEnvironment]);
 }
 
 #[test]
