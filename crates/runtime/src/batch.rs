@@ -58,6 +58,19 @@ struct Ask<K, V, E: std::error::Error + 'static> {
 /// - The same key asked for twice within a batch is fetched once, and both get the value.
 /// - A caller that goes away takes nothing from the others.
 /// - Several batches may be in flight at once.
+///
+/// ```
+/// # use std::{collections::HashMap, convert::Infallible};
+/// # use coxswain_runtime::{Batcher, Window};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let lengths: Batcher<&str, usize, Infallible> = Batcher::new(Window::default(), |keys: Vec<&str>| async move {
+///     assert_eq!(keys.len(), 2, "one call for both");
+///     Ok(keys.into_iter().map(|key| (key, Ok(key.len()))).collect::<HashMap<_, _>>())
+/// });
+/// assert_eq!(tokio::join!(lengths.get("api"), lengths.get("worker")), (Ok(3), Ok(6)));
+/// # }
+/// ```
 pub struct Batcher<K, V, E: std::error::Error + 'static> {
     asks: mpsc::UnboundedSender<Ask<K, V, E>>,
     /// The collector; it is stopped, with what it fetches, when the batcher is dropped.

@@ -32,6 +32,18 @@ pub struct Quota {
 /// # Guarantees
 /// - Each bucket lets callers through in the order in which they asked.
 /// - Buckets do not wait for each other.
+///
+/// ```
+/// # use coxswain_runtime::{Limiter, Quota};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let reads = Quota { burst: 100, per_second: 20.0 };
+/// let writes = Quota { burst: 50, per_second: 5.0 };
+/// let limiter = Limiter::new([("writes", writes)], reads);
+/// limiter.acquire(&"writes").await;
+/// limiter.throttled(&"writes"); // the service has answered that this was one too many
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Limiter<B> {
     buckets: HashMap<B, Bucket>,

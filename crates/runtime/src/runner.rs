@@ -29,6 +29,7 @@ pub enum NextLook {
 
 /// How a run of the runner ended.
 #[derive(Debug, PartialEq, Eq)]
+#[must_use = "what was abandoned is in doubt"]
 pub struct Drained<K> {
     /// Keys whose looks were stopped at the deadline; what they did last is in doubt.
     pub abandoned: Vec<K>,

@@ -7,6 +7,22 @@
 //! There is no unconditional put: whoever writes says which version it has seen. That makes every
 //! write safe to repeat (the second time it meets a conflict) and keeps a writer that has been asleep
 //! from undoing the work of the one that took over.
+//!
+//! ```
+//! # use coxswain_store::{Expect, MemoryStore, Path, Store, StoreError};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = MemoryStore::new();
+//! let path = Path::new("records/prod/Service/api")?;
+//! let first = store.put(&path, b"one".into(), Expect::Absent).await?;
+//! let second = store.put(&path, b"two".into(), Expect::Version(first.clone())).await?;
+//!
+//! // A writer that has seen only the first is refused, and told what stands there.
+//! let late = store.put(&path, b"late".into(), Expect::Version(first)).await;
+//! assert!(matches!(late, Err(StoreError::Conflict { current: Some(current), .. }) if current == second));
+//! # Ok(())
+//! # }
+//! ```
 
 mod directory;
 mod envelope;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::{Drain, Policy, TokioClock};
+use crate::{Batcher, Drain, Limiter, Policy, Quota, TokioClock, Window};
 
 const SECOND: Duration = Duration::from_secs(1);
 const BASE: &str = "2026-01-01T00:00:00Z";
@@ -281,6 +281,39 @@ async fn drain_stops_and_names_what_does_not_finish_in_time() {
     let abandoned = run_for(SECOND, &queue, 2, look).await;
     assert_eq!(abandoned, ["endless"]);
     assert!(begin.elapsed() < SECOND * 3);
+}
+
+/// How a program is put together: one batcher and one limiter for all looks, the runner a task of the drain.
+#[tokio::test(start_paused = true)]
+async fn a_runner_is_a_task_of_the_drain_and_its_looks_share_batches_and_buckets() {
+    let (queue, drain) = (Queue::new(), Drain::new());
+    let quota = Quota { burst: 1, per_second: 1.0 };
+    let limiter = Arc::new(Limiter::new([("reads", quota)], quota));
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let fetch = {
+        let calls = Arc::clone(&calls);
+        move |keys: Vec<&'static str>| {
+            let (calls, limiter) = (Arc::clone(&calls), Arc::clone(&limiter));
+            async move {
+                limiter.acquire(&"reads").await;
+                calls.lock().unwrap().push(keys.len());
+                Ok::<_, std::fmt::Error>(keys.into_iter().map(|key| (key, Ok(()))).collect())
+            }
+        }
+    };
+    let reads = Arc::new(Batcher::new(Window::default(), fetch));
+    let look = move |key| {
+        let reads = Arc::clone(&reads);
+        async move { reads.get(key).await.map_or(NextLook::Backoff, |()| NextLook::AfterChange) }
+    };
+    for key in ["a", "b", "c"] {
+        queue.add(key);
+    }
+    let task = drain.watch().spawn(runner(&queue, 10).run(drain.watch(), SECOND, look));
+    sleep(SECOND).await;
+    drain.finish(SECOND).await.unwrap();
+    assert_eq!(task.await.unwrap(), Drained { abandoned: Vec::new() });
+    assert_eq!(*calls.lock().unwrap(), [3]);
 }
 
 #[tokio::test(start_paused = true)]
