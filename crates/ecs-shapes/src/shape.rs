@@ -126,10 +126,7 @@ impl Shape {
     /// The member of exactly that name.
     pub fn member(&self, name: &str) -> Option<&'static Member> {
         let members = self.members();
-        members
-            .binary_search_by(|member| member.name.cmp(name))
-            .ok()
-            .and_then(|index| members.get(index))
+        members.binary_search_by(|member| member.name.cmp(name)).ok().and_then(|index| members.get(index))
     }
 
     /// A list's item shape or a map's value shape.

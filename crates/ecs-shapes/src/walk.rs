@@ -40,12 +40,9 @@ impl Node for Value {
             Self::Number(number) => View::Number(number),
             Self::String(text) => View::String(text),
             Self::Array(items) => View::List(items),
-            Self::Object(members) => View::Object(
-                members
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value))
-                    .collect(),
-            ),
+            Self::Object(members) => {
+                View::Object(members.iter().map(|(name, value)| (name.as_str(), value)).collect())
+            }
         }
     }
 }
@@ -177,12 +174,7 @@ pub fn check<'a, N: Node>(
     reading: Reading,
     report: &mut dyn FnMut(Violation<'a, N>),
 ) {
-    Walk {
-        reading,
-        path: Path::default(),
-        report,
-    }
-    .node(shape, node, None);
+    Walk { reading, path: Path::default(), report }.node(shape, node, None);
 }
 
 struct Walk<'a, 'r, N> {
@@ -193,12 +185,7 @@ struct Walk<'a, 'r, N> {
 
 impl<'a, N: Node> Walk<'a, '_, N> {
     fn violation(&mut self, node: &'a N, parent: Option<&'a N>, problem: Problem) {
-        (self.report)(Violation {
-            node,
-            parent,
-            path: self.path.clone(),
-            problem,
-        });
+        (self.report)(Violation { node, parent, path: self.path.clone(), problem });
     }
 
     fn within(&mut self, segment: Segment, shape: &'static Shape, node: &'a N, parent: &'a N) {
@@ -264,10 +251,7 @@ impl<'a, N: Node> Walk<'a, '_, N> {
                 self.within(Segment::Member((*name).to_owned()), member.shape, value, node);
             } else {
                 self.path.0.push(Segment::Member((*name).to_owned()));
-                let problem = Problem::UnknownMember {
-                    name: (*name).to_owned(),
-                    shape,
-                };
+                let problem = Problem::UnknownMember { name: (*name).to_owned(), shape };
                 self.violation(value, Some(node), problem);
                 self.path.0.pop();
             }
@@ -277,14 +261,7 @@ impl<'a, N: Node> Walk<'a, '_, N> {
                 .iter()
                 .any(|(name, value)| *name == member.name && !matches!(value.view(), View::Null));
             if !present {
-                self.violation(
-                    node,
-                    None,
-                    Problem::MissingMember {
-                        name: member.name,
-                        shape,
-                    },
-                );
+                self.violation(node, None, Problem::MissingMember { name: member.name, shape });
             }
         }
     }
@@ -294,14 +271,7 @@ impl<'a, N: Node> Walk<'a, '_, N> {
             return;
         };
         if !values.is_empty() && !values.contains(&text) {
-            self.violation(
-                node,
-                parent,
-                Problem::NotAllowed {
-                    value: text.to_owned(),
-                    values,
-                },
-            );
+            self.violation(node, parent, Problem::NotAllowed { value: text.to_owned(), values });
         }
         self.length(node, parent, text.chars().count() as u64, min, max, "characters");
     }
@@ -316,16 +286,7 @@ impl<'a, N: Node> Walk<'a, '_, N> {
         unit: &'static str,
     ) {
         if min.is_some_and(|min| length < min) || max.is_some_and(|max| length > max) {
-            self.violation(
-                node,
-                parent,
-                Problem::WrongLength {
-                    length,
-                    min,
-                    max,
-                    unit,
-                },
-            );
+            self.violation(node, parent, Problem::WrongLength { length, min, max, unit });
         }
     }
 
@@ -342,31 +303,17 @@ impl<'a, N: Node> Walk<'a, '_, N> {
         max: Option<f64>,
     ) {
         if min.is_some_and(|min| value < min) || max.is_some_and(|max| value > max) {
-            self.violation(
-                node,
-                parent,
-                Problem::OutOfRange {
-                    value: value.to_string(),
-                    min,
-                    max,
-                },
-            );
+            self.violation(node, parent, Problem::OutOfRange { value: value.to_string(), min, max });
         }
     }
 
     fn wrong_type(&mut self, shape: &'static Shape, node: &'a N, parent: Option<&'a N>) {
-        let problem = Problem::WrongType {
-            expected: expected(shape),
-            found: found(&node.view()),
-        };
+        let problem = Problem::WrongType { expected: expected(shape), found: found(&node.view()) };
         self.violation(node, parent, problem);
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a limit beyond 53 bits is none that a request comes near"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a limit beyond 53 bits is none that a request comes near")]
 fn real(whole: i64) -> f64 {
     whole as f64
 }
@@ -379,22 +326,14 @@ fn coerce<N>(shape: &Shape, view: &View<'_, N>) -> Option<Value> {
         (Kind::Boolean, View::String(text)) => text.parse().ok().map(Value::Bool),
         (Kind::Integer { .. }, View::String(text)) => text.trim().parse::<i64>().ok().map(Value::from),
         (Kind::Integer { .. }, View::Number(number)) => {
-            let value = number
-                .as_f64()
-                .filter(|value| value.fract() == 0.0 && value.abs() < 9.0e15)?;
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "whole and within 53 bits, checked above"
-            )]
+            let value = number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() < 9.0e15)?;
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits, checked above")]
             let whole = value as i64;
             Some(Value::from(whole))
         }
-        (Kind::Double { .. }, View::String(text)) => text
-            .trim()
-            .parse()
-            .ok()
-            .and_then(Number::from_f64)
-            .map(Value::Number),
+        (Kind::Double { .. }, View::String(text)) => {
+            text.trim().parse().ok().and_then(Number::from_f64).map(Value::Number)
+        }
         _ => None,
     }
 }
@@ -431,10 +370,7 @@ pub fn lower<N: Node>(shape: &Shape, node: &N) -> Value {
 }
 
 /// Stands for what the table does not know: nothing below it is coerced.
-static OPAQUE: Shape = Shape {
-    name: "Opaque",
-    kind: Kind::Blob,
-};
+static OPAQUE: Shape = Shape { name: "Opaque", kind: Kind::Blob };
 
 fn expected(shape: &Shape) -> &'static str {
     match shape.kind {
