@@ -38,16 +38,11 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
             local.clear_faults();
             (StatusCode::OK, faults(local))
         }
-        _ => (
-            StatusCode::NOT_FOUND,
-            json!({"message": "There are health, requests, counts and faults"}),
-        ),
+        _ => (StatusCode::NOT_FOUND, json!({"message": "There are health, requests, counts and faults"})),
     };
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -60,7 +55,5 @@ fn rule(body: &Bytes) -> Result<FaultRule, String> {
         return serde_json::from_slice(body).map_err(|error| error.to_string());
     }
     let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-    text.trim()
-        .parse()
-        .map_err(|error: crate::fault::FaultRuleError| error.to_string())
+    text.trim().parse().map_err(|error: crate::fault::FaultRuleError| error.to_string())
 }

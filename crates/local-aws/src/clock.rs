@@ -25,10 +25,7 @@ impl Time {
     /// The moment so much later.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// How long ago `earlier` was; zero where it lies ahead.
@@ -58,9 +55,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Time {
         #[expect(clippy::disallowed_methods, reason = "this is where the clock comes from")]
-        let since_epoch = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Time(0).after(since_epoch)
     }
 }
@@ -75,10 +70,7 @@ pub struct TokioClock {
 impl TokioClock {
     /// A clock that says `base` now. To be made inside the runtime whose time it follows.
     pub fn starting_at(base: Time) -> Self {
-        Self {
-            base,
-            started: tokio::time::Instant::now(),
-        }
+        Self { base, started: tokio::time::Instant::now() }
     }
 }
 
@@ -94,10 +86,7 @@ mod tests {
 
     #[test]
     fn a_time_is_seconds_with_a_fraction_on_the_wire() {
-        assert_eq!(
-            Time::from_millis(1_764_082_800_123).to_json().to_string(),
-            "1764082800.123"
-        );
+        assert_eq!(Time::from_millis(1_764_082_800_123).to_json().to_string(), "1764082800.123");
         assert_eq!(Time::from_millis(5_000).to_json().to_string(), "5.0");
     }
 

@@ -26,10 +26,7 @@ pub struct InProcess {
 impl InProcess {
     /// A client without latency.
     pub fn new(local: Arc<LocalAws>) -> Self {
-        Self {
-            local,
-            latency: Duration::ZERO,
-        }
+        Self { local, latency: Duration::ZERO }
     }
 
     /// Lets every call take so long, half of it before its effect.
@@ -69,15 +66,11 @@ fn incoming(request: &HttpRequest) -> Result<http::Request<Bytes>, ConnectorErro
     let body = request.body().bytes().map(Bytes::copy_from_slice);
     let body =
         body.ok_or_else(|| ConnectorError::user("a streaming body is not served in process".into()))?;
-    let mut builder = http::Request::builder()
-        .method(request.method())
-        .uri(request.uri());
+    let mut builder = http::Request::builder().method(request.method()).uri(request.uri());
     for (name, value) in request.headers() {
         builder = builder.header(name, value);
     }
-    builder
-        .body(body)
-        .map_err(|error| ConnectorError::user(error.into()))
+    builder.body(body).map_err(|error| ConnectorError::user(error.into()))
 }
 
 /// The wire's answer as the SDK's.
@@ -88,9 +81,7 @@ fn outgoing(answer: http::Response<Bytes>) -> Result<HttpResponse, ConnectorErro
     let mut response = HttpResponse::new(status, SdkBody::from(body));
     for (name, value) in &parts.headers {
         if let Ok(value) = value.to_str() {
-            response
-                .headers_mut()
-                .insert(name.as_str().to_owned(), value.to_owned());
+            response.headers_mut().insert(name.as_str().to_owned(), value.to_owned());
         }
     }
     Ok(response)

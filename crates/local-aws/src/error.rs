@@ -19,11 +19,7 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal with a code of its own.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code: Cow::Borrowed(code),
-            message: message.into(),
-            status: StatusCode::BAD_REQUEST,
-        }
+        Self { code: Cow::Borrowed(code), message: message.into(), status: StatusCode::BAD_REQUEST }
     }
 
     /// `ClientException`.
@@ -39,10 +35,7 @@ impl ApiError {
     /// `ServerException`, with HTTP status 500.
     pub fn server(message: impl Into<String>) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self {
-            status,
-            ..Self::new("ServerException", message)
-        }
+        Self { status, ..Self::new("ServerException", message) }
     }
 
     /// `ThrottlingException`, as every API of AWS words it.

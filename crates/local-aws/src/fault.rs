@@ -103,9 +103,7 @@ impl FromStr for FaultRule {
     type Err = FaultRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || FaultRuleError {
-            text: text.to_owned(),
-        };
+        let refuse = || FaultRuleError { text: text.to_owned() };
         let mut parts = text.split(':');
         let fault = match parts.next().ok_or_else(refuse)? {
             "throttle" => Fault::Throttle,
@@ -114,17 +112,11 @@ impl FromStr for FaultRule {
             "lose-answer" => Fault::LoseAnswer,
             "twice" => Fault::Twice,
             other => {
-                let millis = other
-                    .strip_prefix("delay=")
-                    .and_then(|millis| millis.parse().ok());
+                let millis = other.strip_prefix("delay=").and_then(|millis| millis.parse().ok());
                 Fault::DelayMs(millis.ok_or_else(refuse)?)
             }
         };
-        let operation = parts
-            .next()
-            .filter(|name| !name.is_empty())
-            .ok_or_else(refuse)?
-            .to_owned();
+        let operation = parts.next().filter(|name| !name.is_empty()).ok_or_else(refuse)?.to_owned();
         let when = match parts.next() {
             None => When::Always,
             Some(when) => {
@@ -141,11 +133,7 @@ impl FromStr for FaultRule {
         if parts.next().is_some() {
             return Err(refuse());
         }
-        Ok(Self {
-            operation,
-            fault,
-            when,
-        })
+        Ok(Self { operation, fault, when })
     }
 }
 
@@ -166,23 +154,14 @@ struct Inner {
 
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults")
-            .field("rules", &self.rules())
-            .finish_non_exhaustive()
+        f.debug_struct("Faults").field("rules", &self.rules()).finish_non_exhaustive()
     }
 }
 
 impl Faults {
     pub(crate) fn new(random: Random) -> Self {
-        let inner = Inner {
-            rules: Vec::new(),
-            attempts: BTreeMap::new(),
-            random,
-            hook: None,
-        };
-        Self {
-            inner: Mutex::new(inner),
-        }
+        let inner = Inner { rules: Vec::new(), attempts: BTreeMap::new(), random, hook: None };
+        Self { inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -215,30 +194,17 @@ impl Faults {
     /// Counts a request and chooses its fault: the hook's, else the first rule's that hits.
     pub(crate) fn choose(&self, service: &'static str, operation: &'static str, request: &Value) -> Fault {
         let mut inner = self.lock();
-        let Inner {
-            rules,
-            attempts,
-            random,
-            hook,
-        } = &mut *inner;
+        let Inner { rules, attempts, random, hook } = &mut *inner;
         let attempt = attempts.entry(operation).or_insert(0);
         *attempt += 1;
         if let Some(hook) = hook {
-            let fault = hook(&Call {
-                service,
-                operation,
-                request,
-                attempt: *attempt,
-            });
+            let fault = hook(&Call { service, operation, request, attempt: *attempt });
             if fault != Fault::None {
                 return fault;
             }
         }
         let mut chosen = Fault::None;
-        for (rule, seen) in rules
-            .iter_mut()
-            .filter(|(rule, _)| matches(&rule.operation, operation))
-        {
+        for (rule, seen) in rules.iter_mut().filter(|(rule, _)| matches(&rule.operation, operation)) {
             *seen += 1;
             let hits = match rule.when {
                 When::Always => true,
@@ -265,63 +231,35 @@ mod tests {
     fn outcomes(rule: &str, requests: usize) -> Vec<Fault> {
         let faults = Faults::new(Random::seeded(7));
         faults.add(rule.parse().unwrap());
-        (0..requests)
-            .map(|_| faults.choose("ecs", "UpdateService", &Value::Null))
-            .collect()
+        (0..requests).map(|_| faults.choose("ecs", "UpdateService", &Value::Null)).collect()
     }
 
     #[test]
     fn a_rule_hits_the_first_each_nth_or_a_share_of_the_requests() {
         use Fault::{LoseAnswer, None, Throttle};
-        assert_eq!(
-            outcomes("throttle:*:first=2", 4),
-            [Throttle, Throttle, None, None]
-        );
-        assert_eq!(
-            outcomes("lose-answer:UpdateService:every=2", 4),
-            [None, LoseAnswer, None, LoseAnswer]
-        );
+        assert_eq!(outcomes("throttle:*:first=2", 4), [Throttle, Throttle, None, None]);
+        assert_eq!(outcomes("lose-answer:UpdateService:every=2", 4), [None, LoseAnswer, None, LoseAnswer]);
         assert_eq!(outcomes("throttle:CreateService", 1), [None]);
-        let share = outcomes("throttle:*:percent=25", 1_000)
-            .iter()
-            .filter(|f| **f == Throttle)
-            .count();
+        let share = outcomes("throttle:*:percent=25", 1_000).iter().filter(|f| **f == Throttle).count();
         assert!((150..350).contains(&share), "{share} of 1000");
-        assert_eq!(
-            outcomes("throttle:*:percent=25", 50),
-            outcomes("throttle:*:percent=25", 50)
-        );
+        assert_eq!(outcomes("throttle:*:percent=25", 50), outcomes("throttle:*:percent=25", 50));
     }
 
     #[test]
     fn a_hook_sees_each_request_and_comes_before_the_rules() {
         let faults = Faults::new(Random::seeded(7));
         faults.add("throttle:*".parse().unwrap());
-        faults.set_hook(Box::new(|call| {
-            if call.attempt == 2 {
-                Fault::LoseAnswer
-            } else {
-                Fault::None
-            }
-        }));
-        let chosen: Vec<Fault> = (0..3)
-            .map(|_| faults.choose("ecs", "RunTask", &Value::Null))
-            .collect();
+        faults.set_hook(Box::new(|call| if call.attempt == 2 { Fault::LoseAnswer } else { Fault::None }));
+        let chosen: Vec<Fault> = (0..3).map(|_| faults.choose("ecs", "RunTask", &Value::Null)).collect();
         assert_eq!(chosen, [Fault::Throttle, Fault::LoseAnswer, Fault::Throttle]);
         assert_eq!(faults.attempts().get("RunTask"), Some(&3));
     }
 
     #[test]
     fn a_text_that_is_no_rule_is_refused_with_the_ones_that_are() {
-        for text in [
-            "",
-            "throttle",
-            "throttle:",
-            "burn:*",
-            "throttle:*:first",
-            "throttle:*:every=0",
-            "delay=x:*",
-        ] {
+        for text in
+            ["", "throttle", "throttle:", "burn:*", "throttle:*:first", "throttle:*:every=0", "delay=x:*"]
+        {
             let error = text.parse::<FaultRule>().unwrap_err().to_string();
             assert!(error.contains("lose-answer"), "{error}");
         }

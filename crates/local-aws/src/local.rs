@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc::UnboundedReceiver};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
@@ -24,7 +23,6 @@ use crate::{
 /// moves deployments and tasks on.
 #[derive(Debug)]
 pub struct LocalAws {
-    pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) driver: Arc<dyn TaskDriver>,
     pub(crate) faults: Faults,
@@ -50,10 +48,9 @@ impl LocalAws {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
-            state: Mutex::new(State::new(&config, random)),
+            state: Mutex::new(State::new(config, random)),
             events: Mutex::new(Some(events)),
             changed: Notify::new(),
-            config,
             clock,
             driver,
         }
@@ -80,16 +77,14 @@ impl LocalAws {
         self.changed.notify_one();
     }
 
-    /// Moves deployments and tasks on until `shutdown`, then stops every task and returns.
-    ///
-    /// Sleeps on tokio's time, so that a paused clock is followed. To be called once.
-    pub async fn run(&self, shutdown: CancellationToken) {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(_events) = events else {
-            tracing::error!("the local ECS runs already");
-            return;
-        };
-        shutdown.cancelled().await;
+    /// Resolves when a request has changed something since the last time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The driver's reports; `None` from the second time on.
+    pub(crate) fn take_events(&self) -> Option<UnboundedReceiver<TaskEvent>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Adds a fault; the first rule that hits a request wins.

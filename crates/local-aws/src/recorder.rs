@@ -37,10 +37,7 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            entries: Mutex::default(),
-        }
+        Self { capacity, entries: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Recorded>> {
@@ -68,14 +65,7 @@ impl Recorder {
         if entries.len() >= self.capacity {
             entries.pop_front();
         }
-        entries.push_back(Recorded {
-            at_ms: at.as_millis(),
-            service,
-            operation,
-            request,
-            fault,
-            error,
-        });
+        entries.push_back(Recorded { at_ms: at.as_millis(), service, operation, request, fault, error });
     }
 
     pub(crate) fn entries(&self) -> Vec<Recorded> {
@@ -96,25 +86,12 @@ mod tests {
     #[test]
     fn the_oldest_request_is_forgotten_and_a_parameters_value_is_never_kept() {
         let recorder = Recorder::new(2);
-        for (service, operation) in [
-            ("ecs", "CreateCluster"),
-            ("ecs", "RunTask"),
-            ("ssm", "PutParameter"),
-        ] {
+        for (service, operation) in [("ecs", "CreateCluster"), ("ecs", "RunTask"), ("ssm", "PutParameter")] {
             let request = json!({"Name": "/a", "Value": "hunter2"});
-            recorder.record(
-                Time::from_millis(1),
-                (service, operation),
-                &request,
-                Fault::None,
-                None,
-            );
+            recorder.record(Time::from_millis(1), (service, operation), &request, Fault::None, None);
         }
         let kept = recorder.entries();
-        assert_eq!(
-            kept.iter().map(|entry| entry.operation).collect::<Vec<_>>(),
-            ["RunTask", "PutParameter"]
-        );
+        assert_eq!(kept.iter().map(|entry| entry.operation).collect::<Vec<_>>(), ["RunTask", "PutParameter"]);
         assert_eq!(kept[1].request, json!({"Name": "/a", "Value": "***"}));
         recorder.clear();
         assert!(recorder.entries().is_empty());

@@ -50,37 +50,22 @@ impl Script {
     /// Starts and ends by itself after `delay`, before any health check says a word.
     pub fn exits(delay: Duration, exit_code: i32) -> Self {
         let writes = vec![format!("fatal: ends with {exit_code}")];
-        Self {
-            exits: Some((delay, exit_code)),
-            health: Vec::new(),
-            writes,
-            ..Self::serves()
-        }
+        Self { exits: Some((delay, exit_code)), health: Vec::new(), writes, ..Self::serves() }
     }
 
     /// Runs, but its health check fails from `delay` on.
     pub fn unhealthy_after(delay: Duration) -> Self {
-        Self {
-            health: vec![(delay, false)],
-            ..Self::serves()
-        }
+        Self { health: vec![(delay, false)], ..Self::serves() }
     }
 
     /// Runs, and its health check never says a word.
     pub fn never_healthy() -> Self {
-        Self {
-            health: Vec::new(),
-            ..Self::serves()
-        }
+        Self { health: Vec::new(), ..Self::serves() }
     }
 
     /// Never starts, for this reason.
     pub fn cannot_start(reason: impl Into<String>) -> Self {
-        Self {
-            cannot_start: Some(reason.into()),
-            writes: Vec::new(),
-            ..Self::serves()
-        }
+        Self { cannot_start: Some(reason.into()), writes: Vec::new(), ..Self::serves() }
     }
 }
 
@@ -122,12 +107,7 @@ impl ScriptedDriver {
             logs: BTreeMap::new(),
             started: Vec::new(),
         };
-        Arc::new(Self {
-            events,
-            clock,
-            tracker: TaskTracker::new(),
-            inner: Mutex::new(inner),
-        })
+        Arc::new(Self { events, clock, tracker: TaskTracker::new(), inner: Mutex::new(inner) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -146,24 +126,12 @@ impl ScriptedDriver {
 
     /// Lets a running container end.
     pub fn exit(&self, task_id: &str, container: &str, exit_code: i32) {
-        self.order(
-            task_id,
-            Order::Exit {
-                container: container.to_owned(),
-                exit_code,
-            },
-        );
+        self.order(task_id, Order::Exit { container: container.to_owned(), exit_code });
     }
 
     /// Lets a container's health check change its verdict.
     pub fn set_health(&self, task_id: &str, container: &str, healthy: bool) {
-        self.order(
-            task_id,
-            Order::Health {
-                container: container.to_owned(),
-                healthy,
-            },
-        );
+        self.order(task_id, Order::Health { container: container.to_owned(), healthy });
     }
 
     /// Every task that was started, oldest first.
@@ -186,13 +154,7 @@ impl TaskDriver for ScriptedDriver {
         let scripts = task
             .containers
             .iter()
-            .map(|container| {
-                inner
-                    .scripts
-                    .get(&container.image)
-                    .unwrap_or(&inner.fallback)
-                    .clone()
-            })
+            .map(|container| inner.scripts.get(&container.image).unwrap_or(&inner.fallback).clone())
             .collect();
         inner.orders.insert(task.task_id.clone(), orders);
         inner.started.push(task.clone());
@@ -200,17 +162,11 @@ impl TaskDriver for ScriptedDriver {
         for (container, script) in task.containers.iter().zip::<&Vec<Script>>(&scripts) {
             let at = self.clock.now().after(script.starts_after).as_millis();
             let timestamp_ms = i64::try_from(at).unwrap_or(i64::MAX);
-            let lines = script.writes.iter().map(|line| LogLine {
-                timestamp_ms,
-                message: line.clone(),
-            });
-            inner
-                .logs
-                .insert((task.task_id.clone(), container.name.clone()), lines.collect());
+            let lines = script.writes.iter().map(|line| LogLine { timestamp_ms, message: line.clone() });
+            inner.logs.insert((task.task_id.clone(), container.name.clone()), lines.collect());
         }
         drop(inner);
-        self.tracker
-            .spawn(play::play(task, scripts, self.events.clone(), incoming));
+        self.tracker.spawn(play::play(task, scripts, self.events.clone(), incoming));
     }
 
     fn stop(&self, task_id: &str) {
@@ -221,10 +177,6 @@ impl TaskDriver for ScriptedDriver {
         let inner = self.lock();
         let lines = inner.logs.get(&(task_id.to_owned(), container.to_owned()));
         let lines = lines.map(Vec::as_slice).unwrap_or_default();
-        lines
-            .iter()
-            .skip(lines.len().saturating_sub(limit))
-            .cloned()
-            .collect()
+        lines.iter().skip(lines.len().saturating_sub(limit)).cloned().collect()
     }
 }

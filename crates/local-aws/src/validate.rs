@@ -15,19 +15,14 @@ use crate::error::ApiError;
 pub(crate) fn request(shape: &'static Shape, request: &Value) -> Result<Value, ApiError> {
     let mut wrong_type = None;
     let mut violations = Vec::new();
-    check(
-        shape,
-        request,
-        Reading::Wire,
-        &mut |violation| match &violation.problem {
-            Problem::UnknownMember { .. } => {}
-            Problem::WrongType { expected, found } => {
-                let text = format!("{} expects {expected}, not {found}", violation.path);
-                wrong_type.get_or_insert(text);
-            }
-            _ => violations.push(sentence(&violation)),
-        },
-    );
+    check(shape, request, Reading::Wire, &mut |violation| match &violation.problem {
+        Problem::UnknownMember { .. } => {}
+        Problem::WrongType { expected, found } => {
+            let text = format!("{} expects {expected}, not {found}", violation.path);
+            wrong_type.get_or_insert(text);
+        }
+        _ => violations.push(sentence(&violation)),
+    });
     if let Some(text) = wrong_type {
         return Err(ApiError::new("SerializationException", text));
     }
@@ -40,10 +35,7 @@ pub(crate) fn request(shape: &'static Shape, request: &Value) -> Result<Value, A
     match known(shape, request) {
         members @ Value::Object(_) => Ok(members),
         Value::Null => Ok(Value::Object(Map::new())),
-        _ => Err(ApiError::new(
-            "SerializationException",
-            "The request is no JSON object",
-        )),
+        _ => Err(ApiError::new("SerializationException", "The request is no JSON object")),
     }
 }
 
@@ -55,11 +47,7 @@ fn sentence(violation: &Violation<'_, Value>) -> String {
     };
     match &violation.problem {
         Problem::MissingMember { name, .. } => {
-            let path = if path.0.is_empty() {
-                (*name).to_owned()
-            } else {
-                format!("{path}.{name}")
-            };
+            let path = if path.0.is_empty() { (*name).to_owned() } else { format!("{path}.{name}") };
             format!("Value null at '{path}' failed to satisfy constraint: Member must not be null")
         }
         Problem::NotAllowed { value, values } => {
@@ -75,10 +63,7 @@ fn sentence(violation: &Violation<'_, Value>) -> String {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "lengths in the model are far under 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "lengths in the model are far under 2^53")]
 fn to_float(length: u64) -> f64 {
     length as f64
 }
@@ -93,13 +78,10 @@ fn bounds(what: &str, min: Option<f64>, max: Option<f64>) -> String {
 fn known(shape: &Shape, value: &Value) -> Value {
     match (&shape.kind, value) {
         (Kind::Structure(_), Value::Object(members)) => {
-            let members = members
-                .iter()
-                .filter(|(_, value)| !value.is_null())
-                .filter_map(|(name, value)| {
-                    let member = shape.member(name)?;
-                    Some((name.clone(), known(member.shape, value)))
-                });
+            let members = members.iter().filter(|(_, value)| !value.is_null()).filter_map(|(name, value)| {
+                let member = shape.member(name)?;
+                Some((name.clone(), known(member.shape, value)))
+            });
             Value::Object(members.collect())
         }
         (Kind::Map { value: element, .. }, Value::Object(members)) => Value::Object(
@@ -110,11 +92,7 @@ fn known(shape: &Shape, value: &Value) -> Value {
                 .collect(),
         ),
         (Kind::List { item, .. }, Value::Array(items)) => Value::Array(
-            items
-                .iter()
-                .filter(|item| !item.is_null())
-                .map(|value| known(item, value))
-                .collect(),
+            items.iter().filter(|item| !item.is_null()).map(|value| known(item, value)).collect(),
         ),
         _ => value.clone(),
     }
@@ -129,29 +107,21 @@ mod tests {
 
     fn check_one(operation: &str, body: &Value) -> Result<Value, (String, String)> {
         let shape = ecs().operation(operation).unwrap().input;
-        request(shape, body)
-            .map(Value::Object)
-            .map_err(|error| (error.code.into_owned(), error.message))
+        request(shape, body).map_err(|error| (error.code.into_owned(), error.message))
     }
 
     #[test]
     fn a_wrong_json_type_is_a_serialization_exception_that_names_the_place() {
-        let (code, message) = check_one(
-            "CreateService",
-            &json!({"serviceName": "web", "desiredCount": "two"}),
-        )
-        .unwrap_err();
+        let (code, message) =
+            check_one("CreateService", &json!({"serviceName": "web", "desiredCount": "two"})).unwrap_err();
         assert_eq!(code, "SerializationException");
         assert_eq!(message, "desiredCount expects a whole number, not a string");
     }
 
     #[test]
     fn every_missing_member_and_unknown_value_is_named_at_once() {
-        let (code, message) = check_one(
-            "CreateService",
-            &json!({"launchType": "MOON", "propagateTags": "X"}),
-        )
-        .unwrap_err();
+        let (code, message) =
+            check_one("CreateService", &json!({"launchType": "MOON", "propagateTags": "X"})).unwrap_err();
         assert_eq!(code, "InvalidParameterException");
         assert!(message.starts_with("3 validation errors detected: "), "{message}");
         assert!(message.contains("Value null at 'serviceName'"), "{message}");
@@ -169,9 +139,7 @@ mod tests {
 
     #[test]
     fn lengths_and_ranges_are_the_tables() {
-        let tags: Vec<Value> = (0..51)
-            .map(|n| json!({"key": format!("k{n}"), "value": "v"}))
-            .collect();
+        let tags: Vec<Value> = (0..51).map(|n| json!({"key": format!("k{n}"), "value": "v"})).collect();
         let body = json!({"resourceArn": "arn", "tags": tags});
         let (_, message) = check_one("TagResource", &body).unwrap_err();
         assert!(message.contains("less than or equal to 50"), "{message}");

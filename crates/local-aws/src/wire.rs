@@ -4,7 +4,7 @@
 //! are not checked: whoever reaches a local ECS may use it.
 
 use bytes::Bytes;
-use coxswain_ecs_shapes::{Api, Operation, ecs, ssm};
+use coxswain_ecs_shapes::{Api, Operation, ecs, logs, ssm};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
@@ -44,9 +44,7 @@ impl LocalAws {
         let call = || self.call(api, operation, &body);
         let outcome = match fault {
             Fault::Throttle => Some(Err(ApiError::throttled())),
-            Fault::ServerError => Some(Err(ApiError::server(
-                "Service Unavailable. Please try again later.",
-            ))),
+            Fault::ServerError => Some(Err(ApiError::server("Service Unavailable. Please try again later."))),
             Fault::LoseRequest => None,
             Fault::LoseAnswer => {
                 let _ = call();
@@ -70,6 +68,13 @@ impl LocalAws {
         if api.service == ssm().service {
             return self.parameters().call(operation.name, &request, now);
         }
+        if api.service == logs().service {
+            let streams = self.state().log_streams.group(crate::logs::group_name(&request)?).cloned();
+            // Outside the lock: the driver has its own.
+            return crate::logs::call(operation.name, &request, streams.as_ref(), &|stream| {
+                self.driver.logs(&stream.task_id, &stream.container, usize::MAX)
+            });
+        }
         let checked = Checked { operation, request };
         if api.service == ecs().service {
             let answer = crate::ecs::call(&mut self.state(), &checked, now)?;
@@ -82,19 +87,12 @@ impl LocalAws {
     fn respond(&self, outcome: Result<Value, ApiError>) -> Response<Bytes> {
         let (status, body) = match outcome {
             Ok(answer) => (StatusCode::OK, answer),
-            Err(ApiError {
-                code,
-                message,
-                status,
-            }) => (status, json!({"__type": code, "message": message})),
+            Err(ApiError { code, message, status }) => (status, json!({"__type": code, "message": message})),
         };
         let mut response = Response::new(Bytes::from(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-amz-json-1.1"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
         if let Ok(id) = HeaderValue::from_str(&self.state().random.uuid()) {
             headers.insert("x-amzn-requestid", id);
         }
@@ -105,14 +103,9 @@ impl LocalAws {
 /// Which operation is asked, with which body.
 fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, Value), ApiError> {
     let unknown = |text: String| ApiError::new("UnknownOperationException", text);
-    let target = request
-        .headers()
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let target = target.ok_or_else(|| unknown("The header X-Amz-Target names no operation".into()))?;
-    let (prefix, name) = target
-        .split_once('.')
-        .ok_or_else(|| unknown(format!("No operation: {target}")))?;
+    let (prefix, name) = target.split_once('.').ok_or_else(|| unknown(format!("No operation: {target}")))?;
     let api = apis().into_iter().find(|api| api.target_prefix == prefix);
     let api = api.ok_or_else(|| unknown(format!("The local AWS does not know the API {prefix}")))?;
     let operation = api.operation(name);
@@ -129,8 +122,8 @@ fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, V
 }
 
 /// The APIs that are routed here.
-fn apis() -> [&'static Api; 2] {
-    [ecs(), ssm()]
+fn apis() -> [&'static Api; 3] {
+    [ecs(), ssm(), logs()]
 }
 
 /// ECS calls a request that its model refuses an `InvalidParameterException`; Systems Manager has

@@ -1,29 +1,118 @@
-//! ECS: the state, and the operations on it.
+//! ECS: what it knows, and the operations on it.
+//!
+//! Operations answer at once and leave the rest to the scheduler, through the [`Agenda`]: which
+//! services want looking at, and what happens when.
 
-use serde_json::Value;
+mod address;
+mod agenda;
+mod arn;
+mod cluster;
+mod deployment;
+mod event;
+mod log_stream;
+mod member;
+mod operation;
+mod page;
+mod revision;
+mod service;
+mod service_deployment;
+mod tag;
+mod task;
+mod task_definition;
 
+use std::{collections::BTreeMap, time::Duration};
+
+pub(crate) use agenda::{Alarm, Effect, Start};
+pub(crate) use deployment::{Deployment, Launches, Rollout};
+pub(crate) use event::words;
+pub(crate) use log_stream::LogStream;
+pub(crate) use member::Members;
+pub(crate) use operation::call;
+pub(crate) use service::{Service, ServiceKey, ServiceStatus};
+pub(crate) use service_deployment::{
+    BreakerRecord, NO_CANDIDATE, ServiceDeployment, ServiceDeploymentStatus,
+};
+pub(crate) use task::{
+    Container, ContainerStatus, Health, LaunchRequest, StopCode, Task, TaskStatus, Verdict,
+};
+
+use self::{
+    address::Addresses, agenda::Agenda, arn::Names, cluster::Cluster, log_stream::LogStreams,
+    task::RunTaskCalls, task_definition::Family,
+};
 use crate::{
     clock::Time,
-    config::Config,
-    error::ApiError,
+    config::{Config, Timing},
     id::Random,
-    wire::{Checked, not_done},
 };
 
 /// Everything that this ECS knows.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) random: Random,
+    pub(crate) timing: Timing,
+    pub(crate) agenda: Agenda,
+    pub(crate) services: BTreeMap<ServiceKey, Service>,
+    pub(crate) tasks: BTreeMap<String, Task>,
+    pub(crate) log_streams: LogStreams,
+    pub(crate) addresses: Addresses,
+    names: Names,
+    identical_update_deploys: bool,
+    clusters: BTreeMap<String, Cluster>,
+    families: BTreeMap<String, Family>,
+    run_task_calls: RunTaskCalls,
 }
 
 impl State {
-    pub(crate) fn new(_config: &Config, random: Random) -> Self {
-        Self { random }
+    /// An ECS in which nothing exists.
+    pub(crate) fn new(config: Config, random: Random) -> Self {
+        Self {
+            random,
+            agenda: Agenda::default(),
+            services: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            log_streams: LogStreams::default(),
+            addresses: Addresses::default(),
+            names: Names::new(&config.account, &config.region),
+            identical_update_deploys: config.identical_update_deploys,
+            timing: config.timing,
+            clusters: BTreeMap::new(),
+            families: BTreeMap::new(),
+            run_task_calls: RunTaskCalls::default(),
+        }
     }
-}
 
-/// Serves one operation.
-pub(crate) fn call(_state: &mut State, checked: &Checked, _now: Time) -> Result<Value, ApiError> {
-    let _ = &checked.request;
-    Err(not_done("ecs", checked.operation.name))
+    /// Tasks that the driver has and that have not ended, and the longest of their stop timeouts.
+    pub(crate) fn tasks_at_the_driver(&self) -> (Vec<String>, Duration) {
+        let at_driver = |task: &&Task| (TaskStatus::Pending..=TaskStatus::Stopping).contains(&task.status);
+        let tasks = self.tasks.values().filter(at_driver);
+        let longest = tasks.clone().map(|task| task.stop_timeout_seconds).max().unwrap_or_default();
+        (tasks.map(|task| task.id.clone()).collect(), Duration::from_secs(longest))
+    }
+
+    /// Stops describing a STOPPED task.
+    pub(crate) fn forget_task(&mut self, id: &str) {
+        let Some(task) = self.tasks.remove(id) else { return };
+        if let Some(cluster) = self.clusters.get_mut(&task.cluster) {
+            cluster.tasks.remove(id);
+        }
+        if let Some(service) = task.owner.and_then(|(key, _)| self.services.get_mut(&key)) {
+            service.tasks.remove(id);
+        }
+    }
+
+    /// Stops describing an INACTIVE service; one that was created again under its name stays.
+    pub(crate) fn forget_service(&mut self, key: &ServiceKey) {
+        if self.services.get(key).is_some_and(|service| service.status == ServiceStatus::Inactive) {
+            self.services.remove(key);
+        }
+    }
+
+    /// Takes a task definition in `DELETE_IN_PROGRESS` away, or looks again later.
+    pub(crate) fn delete_definition(&mut self, family: String, revision: u64, now: Time) {
+        if self.definition_is_still_referred_to(&family, revision) {
+            let alarm = Alarm::DeleteDefinition(family, revision);
+            self.agenda.alarm(now.after(task_definition::DELETION_LOOKS), alarm);
+        }
+    }
 }

@@ -44,22 +44,12 @@ pub(super) async fn play(
         .containers
         .into_iter()
         .zip(scripts)
-        .map(|(spec, script)| Role {
-            spec,
-            script,
-            phase: Phase::Waiting,
-            verdicts: 0,
-            healthy: false,
-        })
+        .map(|(spec, script)| Role { spec, script, phase: Phase::Waiting, verdicts: 0, healthy: false })
         .collect();
     let report = |container: &str, kind: TaskEventKind| {
         let container = container.to_owned();
         // Nobody listens only when the whole local ECS is being dropped.
-        let _ = events.send(TaskEvent {
-            task_id: task.task_id.clone(),
-            container,
-            kind,
-        });
+        let _ = events.send(TaskEvent { task_id: task.task_id.clone(), container, kind });
     };
     let mut stopping = false;
     loop {
@@ -67,10 +57,7 @@ pub(super) async fn play(
             release(&mut roles, Instant::now());
         }
         let Some((at, index)) = next(&roles) else {
-            if roles
-                .iter()
-                .all(|role| matches!(role.phase, Phase::Ended(_) | Phase::Waiting))
-            {
+            if roles.iter().all(|role| matches!(role.phase, Phase::Ended(_) | Phase::Waiting)) {
                 return;
             }
             match orders.recv().await {
@@ -100,10 +87,7 @@ fn release(roles: &mut [Role], now: Instant) {
         .iter()
         .map(|role| {
             role.spec.depends_on.iter().all(|(name, condition)| {
-                roles
-                    .iter()
-                    .find(|other| other.spec.name == *name)
-                    .is_none_or(|other| other.meets(condition))
+                roles.iter().find(|other| other.spec.name == *name).is_none_or(|other| other.meets(condition))
             })
         })
         .collect();
@@ -116,11 +100,7 @@ fn release(roles: &mut [Role], now: Instant) {
 
 /// The soonest thing that happens by itself, and to which container.
 fn next(roles: &[Role]) -> Option<(Instant, usize)> {
-    roles
-        .iter()
-        .enumerate()
-        .filter_map(|(index, role)| Some((role.next()?, index)))
-        .min()
+    roles.iter().enumerate().filter_map(|(index, role)| Some((role.next()?, index))).min()
 }
 
 /// Carries an order out; says whether the whole task stops from now on.
@@ -173,10 +153,7 @@ impl Role {
 
     /// The next verdict of the health check; only a container with a check has one.
     fn verdict(&self) -> Option<(Duration, bool)> {
-        self.spec
-            .health_check
-            .as_ref()
-            .and_then(|_| self.script.health.get(self.verdicts).copied())
+        self.spec.health_check.as_ref().and_then(|_| self.script.health.get(self.verdicts).copied())
     }
 
     fn act(&mut self, at: Instant, report: &impl Fn(&str, TaskEventKind)) {
@@ -220,13 +197,7 @@ impl Role {
             }
             Phase::Waiting | Phase::Starting(_) => {
                 self.phase = Phase::Ended(None);
-                report(
-                    &self.spec.name,
-                    TaskEventKind::Exited {
-                        exit_code: None,
-                        reason: None,
-                    },
-                );
+                report(&self.spec.name, TaskEventKind::Exited { exit_code: None, reason: None });
             }
             Phase::Stopping(..) | Phase::Ended(_) => {}
         }
@@ -234,12 +205,6 @@ impl Role {
 
     fn end(&mut self, exit_code: i32, report: &impl Fn(&str, TaskEventKind)) {
         self.phase = Phase::Ended(Some(exit_code));
-        report(
-            &self.spec.name,
-            TaskEventKind::Exited {
-                exit_code: Some(exit_code),
-                reason: None,
-            },
-        );
+        report(&self.spec.name, TaskEventKind::Exited { exit_code: Some(exit_code), reason: None });
     }
 }

@@ -1,0 +1,146 @@
+//! The loop that moves time: due alarms, what the driver reports, and what it is to do.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Time,
+    driver::{TaskEvent, TaskEventKind},
+    ecs::{Effect, Start, StopCode},
+    local::LocalAws,
+    scheduler,
+};
+
+/// Beyond its stop timeout, how long a task may take to end at shutdown.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl LocalAws {
+    /// Moves deployments and tasks on until `shutdown`, then stops every task and returns.
+    ///
+    /// Sleeps on tokio's time, so that a paused clock is followed. To be called once.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let Some(mut events) = self.take_events() else {
+            tracing::error!("the local ECS runs already");
+            return;
+        };
+        loop {
+            let wakes_at = self.step();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                event = events.recv() => match event {
+                    Some(event) => self.take_in(event, &mut events),
+                    None => break,
+                },
+                () = self.changed() => {}
+                () = self.sleep_until(wakes_at) => {}
+            }
+        }
+        self.stop_everything(&mut events).await;
+    }
+
+    /// Does what is due; says when something is due next.
+    fn step(&self) -> Option<Time> {
+        loop {
+            let now = self.clock.now();
+            let (effects, wakes_at) = {
+                let mut state = self.state();
+                (scheduler::advance(&mut state, now), state.agenda.wakes_at())
+            };
+            if effects.is_empty() {
+                return wakes_at;
+            }
+            for effect in effects {
+                self.apply(effect);
+            }
+        }
+    }
+
+    /// Takes in one event and all that wait behind it.
+    fn take_in(&self, first: TaskEvent, events: &mut UnboundedReceiver<TaskEvent>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            scheduler::task_event(&mut state, event, now);
+            next = events.try_recv().ok();
+        }
+    }
+
+    fn apply(&self, effect: Effect) {
+        match effect {
+            Effect::Stop(task_id) => self.driver.stop(&task_id),
+            Effect::Start(start) => self.start(start),
+        }
+    }
+
+    /// Starts a task with its secrets; without one of them it fails to start.
+    fn start(&self, Start { mut task, secrets }: Start) {
+        for (container, variable, value_from) in secrets {
+            let value = self.parameters().secret(&value_from);
+            match value {
+                Ok(value) => {
+                    let spec = task.containers.iter_mut().find(|spec| spec.name == container);
+                    if let Some(spec) = spec {
+                        spec.environment.insert(variable, value);
+                    }
+                }
+                Err(reason) => {
+                    let now = self.clock.now();
+                    let mut state = self.state();
+                    for spec in task.containers {
+                        let task_id = task.task_id.clone();
+                        let kind = TaskEventKind::CannotStart(reason.clone());
+                        let event = TaskEvent { task_id, container: spec.name, kind };
+                        scheduler::task_event(&mut state, event, now);
+                    }
+                    return;
+                }
+            }
+        }
+        self.driver.start(task);
+    }
+
+    async fn sleep_until(&self, at: Option<Time>) {
+        match at {
+            Some(at) => sleep(at.since(self.clock.now())).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops every task and waits for their ends, no longer than their stop timeouts allow.
+    async fn stop_everything(&self, events: &mut UnboundedReceiver<TaskEvent>) {
+        let now = self.clock.now();
+        let (effects, longest) = {
+            let mut state = self.state();
+            let (ids, longest) = state.tasks_at_the_driver();
+            for id in &ids {
+                let reason = "The local ECS is shutting down.";
+                scheduler::stop_task(&mut state, id, StopCode::UserInitiated, reason, now);
+            }
+            (state.agenda.take_effects(), longest)
+        };
+        for effect in effects {
+            // What was about to start stays away.
+            if let Effect::Stop(task_id) = effect {
+                self.driver.stop(&task_id);
+            }
+        }
+        let deadline = Instant::now() + longest + PATIENCE;
+        while !self.state().tasks_at_the_driver().0.is_empty() {
+            match timeout_at(deadline, events.recv()).await {
+                Ok(Some(event)) => self.take_in(event, events),
+                Ok(None) => return,
+                Err(_) => {
+                    tracing::warn!("some tasks did not end in time");
+                    return;
+                }
+            }
+        }
+    }
+}

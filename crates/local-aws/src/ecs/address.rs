@@ -1,0 +1,54 @@
+//! An address of its own for each task, as under `awsvpc`.
+
+use std::{collections::BTreeSet, net::Ipv4Addr};
+
+/// The first address, 127.64.0.1: Linux answers on all of 127.0.0.0/8 without further ado.
+const FIRST: u32 = u32::from_be_bytes([127, 64, 0, 1]);
+
+/// How many there are: 127.64.0.0/10 without its first and last.
+const COUNT: u32 = (1 << 22) - 2;
+
+/// Hands out loopback addresses in turn, so that a freed one rests as long as possible.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses {
+    taken: BTreeSet<u32>,
+    next: u32,
+}
+
+impl Addresses {
+    /// An address that no task has; `None` when all are taken.
+    pub(crate) fn take(&mut self) -> Option<Ipv4Addr> {
+        for _ in 0..COUNT {
+            let offset = self.next;
+            self.next = (self.next + 1) % COUNT;
+            // 0 and 255 as last octet look like networks and broadcasts to many a tool.
+            let plain = !matches!((FIRST + offset) & 0xff, 0 | 255);
+            if plain && self.taken.insert(offset) {
+                return Some(Ipv4Addr::from(FIRST + offset));
+            }
+        }
+        None
+    }
+
+    /// Gives an address back.
+    pub(crate) fn release(&mut self, address: Ipv4Addr) {
+        self.taken.remove(&u32::from(address).wrapping_sub(FIRST));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_tasks_share_an_address_and_a_freed_one_rests() {
+        let mut addresses = Addresses::default();
+        let first = addresses.take().unwrap();
+        assert_eq!(first, Ipv4Addr::new(127, 64, 0, 1));
+        addresses.release(first);
+        let many: BTreeSet<Ipv4Addr> = (0..600).map(|_| addresses.take().unwrap()).collect();
+        assert_eq!(many.len(), 600);
+        assert!(!many.contains(&first));
+        assert!(many.iter().all(|address| !matches!(address.octets()[3], 0 | 255)));
+    }
+}

@@ -1,0 +1,101 @@
+//! Service events: ECS's own sentences, the newest hundred.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use crate::{clock::Time, id::Random};
+
+/// Events that a service shows. Source: the API's description of `Service.events`.
+const MOST: usize = 100;
+
+/// How long a complaint that stands is not repeated. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>
+const SILENCE: std::time::Duration = std::time::Duration::from_hours(6);
+
+/// A service's events.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    newest_first: VecDeque<(String, Time, String)>,
+    complaints: BTreeMap<String, Time>,
+}
+
+impl Events {
+    /// Notes that something happened.
+    pub(crate) fn say(&mut self, random: &mut Random, now: Time, service: &str, what: &str) {
+        self.newest_first.push_front((random.uuid(), now, format!("(service {service}) {what}")));
+        self.newest_first.truncate(MOST);
+    }
+
+    /// Notes that something is wrong, unless it was said in the last six hours and still stands.
+    pub(crate) fn complain(&mut self, random: &mut Random, now: Time, service: &str, what: &str) {
+        if self.complaints.get(what).is_some_and(|said| now.since(*said) < SILENCE) {
+            return;
+        }
+        self.complaints.insert(what.to_owned(), now);
+        self.say(random, now, service, what);
+    }
+
+    /// All is well: a complaint that comes again is a new one.
+    pub(crate) fn settle(&mut self) {
+        self.complaints.clear();
+    }
+
+    pub(super) fn show(&self) -> Value {
+        let shown = |(id, at, message): &(String, Time, String)| json!({"id": id, "createdAt": at.to_json(), "message": message});
+        self.newest_first.iter().map(shown).collect()
+    }
+}
+
+/// The sentences, without the service's name before them. Source: published events of real services.
+pub(crate) mod words {
+    use std::fmt::Write;
+
+    fn tasks(ids: &[String]) -> String {
+        ids.iter().map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
+    }
+
+    pub(crate) fn started(ids: &[String], replaced: usize) -> String {
+        let mut text = format!("has started {} tasks: {}.", ids.len(), tasks(ids));
+        if replaced > 0 {
+            let _ = write!(text, " Amazon ECS replaced {replaced} tasks due to an unhealthy status.");
+        }
+        text
+    }
+
+    pub(crate) fn stopped(ids: &[String]) -> String {
+        format!("has stopped {} running tasks: {}.", ids.len(), tasks(ids))
+    }
+
+    pub(crate) fn unhealthy(id: &str) -> String {
+        format!("(task {id}) failed container health checks.")
+    }
+
+    pub(crate) fn completed(deployment: &str) -> String {
+        format!("(deployment {deployment}) deployment completed.")
+    }
+
+    pub(crate) fn failed(deployment: &str) -> String {
+        format!("(deployment {deployment}) deployment failed: tasks failed to start.")
+    }
+
+    pub(crate) fn rolling_back(deployment: &str) -> String {
+        format!("rolling back to deployment {deployment}.")
+    }
+
+    pub(crate) const STEADY: &str = "has reached a steady state.";
+
+    pub(crate) const INCONSISTENT: &str = "is unable to consistently start tasks successfully.";
+
+    pub(crate) const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service \
+                                    deployment configuration. Update the minimumHealthyPercent or maximumPercent \
+                                    value and try again.";
+
+    pub(crate) const NO_ADDRESS: &str =
+        "was unable to place a task. Reason: every loopback address of this machine's range is taken.";
+
+    /// The local ECS's own: it never shifts traffic.
+    pub(crate) fn rolled_instead(strategy: &str) -> String {
+        format!("runs this {strategy} deployment as ROLLING: the local ECS has no traffic shifting.")
+    }
+}

@@ -1,0 +1,127 @@
+//! Service revisions: what a deployment deploys, kept for ever after.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::{Members, Service, State, TaskStatus, arn, task_definition::TaskDefinition};
+use crate::{clock::Time, error::ApiError};
+
+/// The members of a service that a revision holds, and that a rollback restores.
+pub(super) const MEMBERS: [&str; 12] = [
+    "taskDefinition",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "networkConfiguration",
+    "loadBalancers",
+    "serviceRegistries",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "monitoring",
+    "gatewayConnectors",
+];
+
+/// A service revision. Its ARN ends in the same number as the deployment's id.
+#[derive(Debug)]
+pub(crate) struct Revision {
+    pub(super) arn: String,
+    created_at: Time,
+    pub(crate) spec: Map<String, Value>,
+    images: Vec<Value>,
+}
+
+impl Revision {
+    pub(super) fn of(service: &Service, definition: &TaskDefinition, arn: String, now: Time) -> Self {
+        let spec = MEMBERS.iter().filter_map(|member| {
+            let value = service.spec.get(*member)?;
+            Some(((*member).to_owned(), value.clone()))
+        });
+        let images = definition.containers().iter().map(
+            |container| json!({"containerName": container.text("name"), "image": container.text("image")}),
+        );
+        Self { arn, created_at: now, spec: spec.collect(), images: images.collect() }
+    }
+
+    fn show(&self, state: &State, service: &Service) -> Value {
+        let mut shown = self.spec.clone();
+        // Empty lists of the service are absent here.
+        shown.retain(|_, value| value.as_array().is_none_or(|items| !items.is_empty()));
+        resolve_platform(&mut shown);
+        let rest = json!({
+            "serviceRevisionArn": self.arn,
+            "serviceArn": state.names.service(&service.key.cluster, &service.key.name),
+            "clusterArn": state.names.cluster(&service.key.cluster),
+            "containerImages": self.images,
+            "guardDutyEnabled": false,
+            "createdAt": self.created_at.to_json(),
+        });
+        if let Value::Object(rest) = rest {
+            shown.extend(rest);
+        }
+        Value::Object(shown)
+    }
+}
+
+/// Replaces LATEST by what it is; adds the platform family.
+pub(super) fn resolve_platform(shown: &mut Map<String, Value>) {
+    if let Some(version) = shown.get_mut("platformVersion") {
+        if *version == "LATEST" {
+            *version = "1.4.0".into();
+        }
+        shown.insert("platformFamily".into(), "Linux".into());
+    }
+}
+
+impl Service {
+    /// `currentServiceRevisions`: those that have tasks, or are to have some.
+    pub(super) fn current_revisions(&self, state: &State) -> Value {
+        let shown = self.deployments.iter().enumerate().map(|(place, deployment)| {
+            let (running, pending) = self.task_counts(state, deployment.number);
+            json!({
+                "arn": deployment.revision.arn,
+                "requestedTaskCount": if place == 0 { self.desired_count } else { running + pending },
+                "runningTaskCount": running,
+                "pendingTaskCount": pending,
+            })
+        });
+        shown.collect()
+    }
+
+    /// Running and pending tasks of one deployment.
+    pub(super) fn task_counts(&self, state: &State, deployment: u64) -> (u64, u64) {
+        let tasks = self.live.iter().filter_map(|id| state.tasks.get(id));
+        tasks.filter(|task| task.deployment() == Some(deployment)).fold((0, 0), |(running, pending), task| {
+            let is_running = task.status == TaskStatus::Running;
+            (running + u64::from(is_running), pending + u64::from(task.is_pending()))
+        })
+    }
+
+    pub(super) fn revision(&self, number: u64) -> Option<&Arc<Revision>> {
+        self.revisions.get(&number)
+    }
+}
+
+/// DescribeServiceRevisions: up to 20 ARNs.
+pub(super) fn describe(state: &State, request: &Value) -> Result<Value, ApiError> {
+    let arns: Vec<&str> = request.texts("serviceRevisionArns").collect();
+    if !(1..=20).contains(&arns.len()) {
+        return Err(ApiError::invalid("serviceRevisionArns must have between 1 and 20 items."));
+    }
+    let (mut revisions, mut failures) = (Vec::new(), Vec::new());
+    for asked in arns {
+        let found = match arn::parts(asked, "service-revision").as_deref() {
+            Some([cluster, service, number]) => number.parse().ok().and_then(|number| {
+                let service = state.services.get(&super::ServiceKey::new(cluster, service))?;
+                Some((service, service.revision(number)?))
+            }),
+            _ => None,
+        };
+        match found {
+            Some((service, revision)) => revisions.push(revision.show(state, service)),
+            None => failures.push(json!({"arn": asked, "reason": "MISSING"})),
+        }
+    }
+    Ok(json!({"serviceRevisions": revisions, "failures": failures}))
+}

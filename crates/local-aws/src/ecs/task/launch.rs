@@ -1,0 +1,242 @@
+//! A new task, and what its driver is told.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::{
+        Alarm, Members, Service, ServiceKey, Start, State,
+        tag::Tags,
+        task_definition::{TaskDefinition, health_check, seconds},
+    },
+    Attachment, Container, ContainerStatus, Place, Task, TaskStatus, Verdict,
+};
+use crate::{
+    clock::Time,
+    driver::{ContainerSpec, TaskSpec},
+};
+
+/// From SIGTERM to SIGKILL where a container names nothing else. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html>
+const STOP_TIMEOUT: u64 = 30;
+
+/// What a task is started from.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(super) cluster: String,
+    pub(super) definition: Arc<TaskDefinition>,
+    pub(super) owner: Option<(ServiceKey, u64)>,
+    pub(super) group: String,
+    pub(super) started_by: Option<String>,
+    /// `launchType`, `capacityProviderStrategy`, `platformVersion`, `networkConfiguration`.
+    pub(super) place: &'a Map<String, Value>,
+    pub(super) overrides: Value,
+    pub(super) tags: Tags,
+    pub(super) enable_execute_command: bool,
+}
+
+impl<'a> Request<'a> {
+    /// A task of a service's PRIMARY deployment, which is `place`'s revision.
+    pub(crate) fn of_service(
+        state: &State,
+        service: &Service,
+        deployment: (u64, Arc<TaskDefinition>),
+        place: &'a Map<String, Value>,
+    ) -> Self {
+        let (number, definition) = deployment;
+        let key = &service.key;
+        let mut tags = Tags::default();
+        match service.spec.text("propagateTags") {
+            Some("SERVICE") => tags.extend(&service.tags),
+            Some("TASK_DEFINITION") => tags.extend(&state.tags_of_definition(&definition)),
+            _ => {}
+        }
+        if service.spec.flag("enableECSManagedTags") == Some(true) {
+            tags.set("aws:ecs:clusterName", &key.cluster);
+            tags.set("aws:ecs:serviceName", &key.name);
+        }
+        Self {
+            cluster: key.cluster.clone(),
+            definition,
+            owner: Some((key.clone(), number)),
+            group: format!("service:{}", key.name),
+            started_by: Some(format!("ecs-svc/{number}")),
+            place,
+            overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
+            tags,
+            enable_execute_command: service.spec.flag("enableExecuteCommand") == Some(true),
+        }
+    }
+}
+
+impl State {
+    fn tags_of_definition(&self, definition: &TaskDefinition) -> Tags {
+        let family = self.families.get(&definition.family);
+        let registered = family.and_then(|family| family.revisions.get(&definition.revision));
+        registered.map(|registered| registered.tags.clone()).unwrap_or_default()
+    }
+
+    /// Makes a task in PROVISIONING; `None` where no address is free.
+    pub(crate) fn launch(&mut self, request: Request<'_>, now: Time) -> Option<String> {
+        let address = self.addresses.take()?;
+        let id = self.random.hex32();
+        let definitions = request.definition.containers();
+        let containers = definitions
+            .iter()
+            .enumerate()
+            .map(|(index, definition)| self.container(&request.cluster, &id, index, definition))
+            .collect();
+        let stop_timeout_seconds =
+            definitions.iter().map(|container| container.whole("stopTimeout").unwrap_or(STOP_TIMEOUT)).max();
+        let attachment = request.definition.is_awsvpc().then(|| self.attachment(request.place));
+        let strategy = request.place.items("capacityProviderStrategy");
+        let provider = strategy.iter().max_by_key(|item| (item.whole("base"), item.whole("weight")));
+        let provider = provider.and_then(|item| item.text("capacityProvider")).map(str::to_owned);
+        let fargate_provider =
+            provider.as_deref().is_some_and(|name| matches!(name, "FARGATE" | "FARGATE_SPOT"));
+        let launch_type = match request.place.text("launchType") {
+            Some(launch_type) => launch_type.to_owned(),
+            None if fargate_provider => "FARGATE".to_owned(),
+            None => "EC2".to_owned(),
+        };
+        let place = Place {
+            platform_version: (launch_type == "FARGATE").then(|| "1.4.0".to_owned()),
+            launch_type: Some(launch_type),
+            capacity_provider: provider,
+            enable_execute_command: request.enable_execute_command,
+        };
+        if let Some(cluster) = self.clusters.get_mut(&request.cluster) {
+            cluster.tasks.insert(id.clone());
+        }
+        let task = Task {
+            id: id.clone(),
+            cluster: request.cluster,
+            owner: request.owner,
+            definition: request.definition,
+            group: request.group,
+            started_by: request.started_by,
+            place,
+            overrides: request.overrides,
+            tags: request.tags,
+            address,
+            attachment,
+            status: TaskStatus::Provisioning,
+            wants_to_run: true,
+            containers,
+            verdict: Verdict::Open,
+            version: 1,
+            created_at: now,
+            pull_started_at: None,
+            pull_stopped_at: None,
+            started_at: None,
+            stopping_at: None,
+            execution_stopped_at: None,
+            stopped_at: None,
+            stop_code: None,
+            stopped_reason: None,
+            stop_timeout_seconds: stop_timeout_seconds.unwrap_or(STOP_TIMEOUT),
+        };
+        self.agenda.alarm(now.after(self.timing.provisioning), Alarm::Task(id.clone()));
+        self.tasks.insert(id.clone(), task);
+        Some(id)
+    }
+
+    fn container(&mut self, cluster: &str, task: &str, index: usize, definition: &Value) -> Container {
+        let number = |name: &str| definition.whole(name).map(|number| number.to_string());
+        let id = self.random.uuid();
+        Container {
+            name: definition.text("name").unwrap_or_default().to_owned(),
+            arn: self.names.container(cluster, task, &id),
+            image: definition.text("image").unwrap_or_default().to_owned(),
+            // Fargate's form: the task's id and a number.
+            runtime_id: format!("{task}-{:010}", index + 1),
+            cpu: number("cpu").unwrap_or_else(|| "0".into()),
+            memory: number("memory"),
+            essential: definition.flag("essential").unwrap_or(true),
+            has_check: health_check(definition).is_some(),
+            status: ContainerStatus::Pending,
+            started: false,
+            healthy: None,
+            exit_code: None,
+            reason: None,
+        }
+    }
+
+    fn attachment(&mut self, place: &Map<String, Value>) -> Attachment {
+        let network =
+            place.member("networkConfiguration").and_then(|network| network.member("awsvpcConfiguration"));
+        let subnets: Vec<&str> =
+            network.map(|network| network.texts("subnets").collect()).unwrap_or_default();
+        let choice = usize::try_from(self.random.below(subnets.len() as u64)).unwrap_or(0);
+        let mac = self.random.next().to_be_bytes();
+        Attachment {
+            id: self.random.uuid(),
+            interface: format!("eni-{:017x}", self.random.next() >> 8),
+            subnet: subnets.get(choice).copied().unwrap_or("subnet-local").to_owned(),
+            // The second digit of the first octet says: locally administered.
+            mac: format!("0a:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3], mac[4]),
+        }
+    }
+
+    /// What the driver is told to start a task.
+    pub(crate) fn start_of(&mut self, id: &str, now: Time) -> Option<Start> {
+        let task = self.tasks.get(id)?;
+        let overrides = task.overrides.items("containerOverrides");
+        let mut secrets = Vec::new();
+        let mut containers = Vec::new();
+        for definition in task.definition.containers() {
+            let name = definition.text("name").unwrap_or_default();
+            let own = overrides.iter().find(|container| container.text("name") == Some(name));
+            containers.push(container_spec(definition, own));
+            for secret in definition.items("secrets") {
+                if let (Some(variable), Some(from)) = (secret.text("name"), secret.text("valueFrom")) {
+                    secrets.push((name.to_owned(), variable.to_owned(), from.to_owned()));
+                }
+            }
+            self.log_streams.add(definition, id, now);
+        }
+        let task = TaskSpec {
+            task_id: task.id.clone(),
+            task_arn: self.names.task(&task.cluster, &task.id),
+            task_definition_arn: task.definition.arn.clone(),
+            cluster: task.cluster.clone(),
+            address: task.address,
+            containers,
+        };
+        Some(Start { task, secrets })
+    }
+}
+
+fn container_spec(definition: &Value, overrides: Option<&Value>) -> ContainerSpec {
+    let texts = |name: &str| definition.texts(name).map(str::to_owned).collect::<Vec<_>>();
+    let mut environment = BTreeMap::new();
+    let overriding = overrides.map(|own| own.items("environment")).unwrap_or_default();
+    for variable in definition.items("environment").iter().chain(overriding) {
+        if let Some(name) = variable.text("name") {
+            environment.insert(name.to_owned(), variable.text("value").unwrap_or_default().to_owned());
+        }
+    }
+    let own_command: Vec<String> =
+        overrides.map(|own| own.texts("command").map(str::to_owned).collect()).unwrap_or_default();
+    let depends_on = definition.items("dependsOn").iter().filter_map(|dependency| {
+        Some((dependency.text("containerName")?.to_owned(), dependency.text("condition")?.to_owned()))
+    });
+    let ports = definition
+        .items("portMappings")
+        .iter()
+        .filter_map(|mapping| mapping.whole("containerPort").and_then(|port| u16::try_from(port).ok()));
+    ContainerSpec {
+        name: definition.text("name").unwrap_or_default().to_owned(),
+        image: definition.text("image").unwrap_or_default().to_owned(),
+        entry_point: texts("entryPoint"),
+        command: if own_command.is_empty() { texts("command") } else { own_command },
+        environment,
+        working_directory: definition.text("workingDirectory").map(str::to_owned),
+        essential: definition.flag("essential").unwrap_or(true),
+        ports: ports.collect(),
+        health_check: health_check(definition),
+        stop_timeout: seconds(definition, "stopTimeout", STOP_TIMEOUT),
+        depends_on: depends_on.collect(),
+    }
+}
