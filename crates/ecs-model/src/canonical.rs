@@ -54,9 +54,7 @@ fn union(over: &Value, under: &Value) -> Value {
         (Value::Object(over), Value::Object(under)) => {
             let mut all = under.clone();
             for (name, value) in over {
-                let merged = under
-                    .get(name)
-                    .map_or_else(|| value.clone(), |below| union(value, below));
+                let merged = under.get(name).map_or_else(|| value.clone(), |below| union(value, below));
                 all.insert(name.clone(), merged);
             }
             Value::Object(all)
@@ -89,23 +87,16 @@ impl Part {
             Self::TaskDefinition => ("DescribeTaskDefinition", "taskDefinition"),
             Self::Service => ("CreateService", "service"),
         };
-        let output = ecs()
-            .operation(operation)
-            .and_then(|operation| operation.output.member(member));
+        let output = ecs().operation(operation).and_then(|operation| operation.output.member(member));
         output.map_or(&NOTHING, |member| member.shape)
     }
 }
 
 /// Stands in for a shape that the table lacks; a test holds that it lacks none that is asked for.
-static NOTHING: Shape = Shape {
-    name: "Nothing",
-    kind: coxswain_ecs_shapes::Kind::Structure(&[]),
-};
+static NOTHING: Shape = Shape { name: "Nothing", kind: coxswain_ecs_shapes::Kind::Structure(&[]) };
 
 pub(crate) fn operation_input(name: &str) -> &'static Shape {
-    ecs()
-        .operation(name)
-        .map_or(&NOTHING, |operation| operation.input)
+    ecs().operation(name).map_or(&NOTHING, |operation| operation.input)
 }
 
 /// Identity and what is compared apart.
@@ -175,33 +166,22 @@ fn kept(part: Part, input: &Value, excluded: &[&str]) -> Map<String, Value> {
         !written_by_ecs && !excluded.contains(&name)
     };
     let members = input.as_object().into_iter().flatten();
-    members
-        .filter(|(name, _)| is_ours(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    members.filter(|(name, _)| is_ours(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn primary_deployment(service: &Value) -> Option<&Value> {
     let deployments = service.get("deployments")?.as_array()?;
-    deployments
-        .iter()
-        .find(|deployment| deployment.get("status").and_then(Value::as_str) == Some("PRIMARY"))
+    deployments.iter().find(|deployment| deployment.get("status").and_then(Value::as_str) == Some("PRIMARY"))
 }
 
 /// The members, by path, that the shape table does not know; they are carried and compared as they are.
 pub fn unknown_members(part: Part, form: &Canonical) -> Vec<String> {
     use coxswain_ecs_shapes::{Problem, Reading, check};
     let mut unknown = Vec::new();
-    check(
-        part.request(),
-        form.as_value(),
-        Reading::Authored,
-        &mut |violation| {
-            if matches!(&violation.problem, Problem::UnknownMember { shape, .. } if !shape.members().is_empty())
-            {
-                unknown.push(violation.path.to_string());
-            }
-        },
-    );
+    check(part.request(), form.as_value(), Reading::Authored, &mut |violation| {
+        if matches!(&violation.problem, Problem::UnknownMember { shape, .. } if !shape.members().is_empty()) {
+            unknown.push(violation.path.to_string());
+        }
+    });
     unknown
 }

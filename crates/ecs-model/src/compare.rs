@@ -10,7 +10,7 @@ use crate::{
     difference::{Effect, FieldDifference, Owner, service_effect},
     keyed,
     normal::folded_member,
-    redact::Mask,
+    redact::{Mask, with_keys},
     rules::{Context, Omission, Order, ReadFrom, Reset, Rule, Spelling, default_value, rule},
 };
 
@@ -32,12 +32,7 @@ pub fn differences(
     let mut comparison = Comparison::new(part, desired, live);
     match part {
         Part::TaskDefinition => {
-            let sides = Sides {
-                desired: Some(desired),
-                named: Some(desired),
-                sent: None,
-                live: Some(live),
-            };
+            let sides = Sides { desired: Some(desired), named: Some(desired), sent: None, live: Some(live) };
             comparison.structure(Site::root(part), sides);
         }
         Part::Service => comparison.service(desired, sent, live),
@@ -71,10 +66,7 @@ impl<'a> Sides<'a> {
 
     fn names(self) -> BTreeSet<&'a str> {
         let all = [self.desired, self.sent, self.live].into_iter().flatten();
-        all.filter_map(Value::as_object)
-            .flat_map(Map::keys)
-            .map(String::as_str)
-            .collect()
+        all.filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str).collect()
     }
 }
 
@@ -84,25 +76,19 @@ struct Site {
     shape: &'static Shape,
     rule: Option<&'static Rule>,
     mask: Mask,
+    /// Of a keyed list's item, the members by which it is known.
+    keys: &'static [&'static str],
 }
 
 impl Site {
     fn root(part: Part) -> Self {
-        Self {
-            shape: part.request(),
-            rule: None,
-            mask: Mask::None,
-        }
+        Self { shape: part.request(), rule: None, mask: Mask::None, keys: &[] }
     }
 
     fn member(self, name: &str) -> Option<Self> {
         let member = self.shape.member(name)?;
         let rule = rule(self.shape, name);
-        Some(Self {
-            shape: member.shape,
-            rule,
-            mask: self.mask.below(rule, member),
-        })
+        Some(Self { shape: member.shape, rule, mask: self.mask.below(rule, member), keys: &[] })
     }
 
     fn omission(self) -> Omission {
@@ -130,22 +116,12 @@ impl Comparison {
     fn new(part: Part, desired: &Value, live: &Value) -> Self {
         let contexts = match part {
             Part::TaskDefinition => {
-                let of = |root: &Value| {
-                    root.as_object()
-                        .map(Context::of_task_definition)
-                        .unwrap_or_default()
-                };
-                Contexts {
-                    desired: of(desired),
-                    live: of(live),
-                }
+                let of = |root: &Value| root.as_object().map(Context::of_task_definition).unwrap_or_default();
+                Contexts { desired: of(desired), live: of(live) }
             }
             Part::Service => {
                 let context = Context::of_service(live, desired);
-                Contexts {
-                    desired: context,
-                    live: context,
-                }
+                Contexts { desired: context, live: context }
             }
         };
         Self {
@@ -171,17 +147,8 @@ impl Comparison {
 
     /// The service's own members: each with its effect.
     fn service(&mut self, desired: &Value, sent: Option<&Value>, live: &Value) {
-        let root = Site {
-            shape: Part::Service.request(),
-            rule: None,
-            mask: Mask::None,
-        };
-        let sides = Sides {
-            desired: Some(desired),
-            named: Some(desired),
-            sent,
-            live: Some(live),
-        };
+        let root = Site::root(Part::Service);
+        let sides = Sides { desired: Some(desired), named: Some(desired), sent, live: Some(live) };
         let capacity = Capacity::of(desired, live);
         let no_strategy = Value::Array(Vec::new());
         let mut names = sides.names();
@@ -209,15 +176,7 @@ impl Comparison {
         let Some(site) = parent.member(name) else {
             // What the table does not know is compared as it is, and never reset.
             if sides.named.is_some() && sides.named != sides.live {
-                self.push(
-                    Site {
-                        mask: Mask::Values,
-                        ..parent
-                    },
-                    sides.named,
-                    sides.live,
-                    Owner::Manifest,
-                );
+                self.push(Site { mask: Mask::Values, ..parent }, sides.named, sides.live, Owner::Manifest);
             }
             return;
         };
@@ -242,16 +201,7 @@ impl Comparison {
                 live: live.as_ref(),
                 named: sides.named,
             };
-            self.value(
-                site,
-                folded,
-                Sides {
-                    desired: None,
-                    named: None,
-                    sent: None,
-                    live: None,
-                },
-            );
+            self.value(site, folded, Sides { desired: None, named: None, sent: None, live: None });
         }
         self.is_removed = outer;
     }
@@ -263,10 +213,7 @@ impl Comparison {
             match site.member(name) {
                 Some(below) => self.at_member(name, |walk| walk.value(below, member, sides)),
                 None if member.desired.is_some() && member.desired != member.live => {
-                    let unknown = Site {
-                        mask: Mask::Values,
-                        ..site
-                    };
+                    let unknown = Site { mask: Mask::Values, ..site };
                     self.at_member(name, |walk| {
                         walk.push(unknown, member.desired, member.live, Owner::Manifest);
                     });
@@ -288,11 +235,7 @@ impl Comparison {
             (Some(Value::Array(desired)), Some(Value::Array(live)), Kind::List { item, .. }) => {
                 self.list(
                     site,
-                    Site {
-                        shape: item,
-                        rule: None,
-                        mask: site.mask,
-                    },
+                    Site { shape: item, rule: None, mask: site.mask, keys: &[] },
                     sides,
                     (desired, live),
                 );
@@ -310,6 +253,7 @@ impl Comparison {
             }
             return;
         };
+        let item = Site { keys: by, ..item };
         let (wanted, named) = (labelled(by, sides.desired), labelled(by, sides.named));
         let (sent, is) = (labelled(by, sides.sent), labelled(by, sides.live));
         let labels: BTreeSet<&String> = wanted.keys().chain(is.keys()).collect();
@@ -326,18 +270,9 @@ impl Comparison {
 
     /// Whether two ordered lists are the same in what is ours.
     fn same_items(&self, item: Site, desired: &[Value], live: &[Value]) -> bool {
-        let mut apart = Self {
-            path: String::new(),
-            found: Vec::new(),
-            ..*self
-        };
+        let mut apart = Self { path: String::new(), found: Vec::new(), ..*self };
         for (desired, live) in desired.iter().zip(live) {
-            let sides = Sides {
-                desired: Some(desired),
-                named: Some(desired),
-                sent: None,
-                live: Some(live),
-            };
+            let sides = Sides { desired: Some(desired), named: Some(desired), sent: None, live: Some(live) };
             apart.value(item, sides, sides);
         }
         desired.len() == live.len() && apart.found.is_empty()
@@ -346,33 +281,25 @@ impl Comparison {
     /// Lists the difference, with what an absent side means.
     fn differ(&mut self, site: Site, sides: Sides<'_>, around: Sides<'_>) {
         let is_removed = self.is_removed || sides.named.is_none() && sides.sent.is_some();
-        let owner = if is_removed {
-            Owner::Removed
-        } else {
-            Owner::Manifest
-        };
+        let owner = if is_removed { Owner::Removed } else { Owner::Manifest };
         let default = |around: Option<&Value>, context: Context| {
             let siblings = around.and_then(Value::as_object).cloned().unwrap_or_default();
             default_value(site.rule, site.shape, &siblings, context)
         };
-        let reset = site
-            .rule
-            .filter(|_| is_removed)
-            .and_then(|rule| match rule.reset {
-                Reset::To(constant) => Some(constant.value()),
-                Reset::Default | Reset::Impossible => None,
-            });
+        let reset = site.rule.filter(|_| is_removed).and_then(|rule| match rule.reset {
+            Reset::To(constant) => Some(constant.value()),
+            Reset::Default | Reset::Impossible => None,
+        });
         let desired = sides.desired.cloned().or(reset);
         let desired = desired.or_else(|| default(around.desired, self.contexts.desired));
-        let live = sides
-            .live
-            .cloned()
-            .or_else(|| default(around.live, self.contexts.live));
+        let live = sides.live.cloned().or_else(|| default(around.live, self.contexts.live));
         self.push(site, desired.as_ref(), live.as_ref(), owner);
     }
 
     fn push(&mut self, site: Site, desired: Option<&Value>, live: Option<&Value>, owner: Owner) {
-        let mask = |value: Option<&Value>| value.map(|value| site.mask.of(site.shape, site.rule, value));
+        let mask = |value: Option<&Value>| {
+            value.map(|value| with_keys(site.keys, value, site.mask.of(site.shape, site.rule, value)))
+        };
         let (shown_desired, shown_live) = (mask(desired), mask(live));
         self.found.push(FieldDifference {
             path: self.path.clone(),
@@ -402,10 +329,7 @@ enum Capacity {
 impl Capacity {
     fn of(desired: &Value, live: &Value) -> Self {
         let has_strategy = |service: &Value| {
-            service
-                .get(STRATEGY)
-                .and_then(Value::as_array)
-                .is_some_and(|strategy| !strategy.is_empty())
+            service.get(STRATEGY).and_then(Value::as_array).is_some_and(|strategy| !strategy.is_empty())
         };
         let has_launch_type = |service: &Value| service.get(LAUNCH_TYPE).is_some();
         if has_strategy(desired) && has_launch_type(live) {
@@ -430,10 +354,7 @@ fn has_known(shape: &Shape, members: &Map<String, Value>) -> bool {
 }
 
 fn labelled<'a>(by: &[&str], items: Option<&'a Value>) -> BTreeMap<String, &'a Value> {
-    items
-        .and_then(Value::as_array)
-        .map(|items| keyed::by_label(by, items))
-        .unwrap_or_default()
+    items.and_then(Value::as_array).map(|items| keyed::by_label(by, items)).unwrap_or_default()
 }
 
 fn spelling(site: Site) -> Spelling {

@@ -74,21 +74,22 @@ impl fmt::Display for FieldDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |value: &Option<Value>| match value {
             None => "(absent)".to_owned(),
-            Some(Value::String(text)) if !text.is_empty() => text.escape_debug().to_string(),
+            Some(Value::String(text)) if !text.is_empty() => one_line(text),
             Some(other) => other.to_string(),
         };
-        write!(
-            f,
-            "{}: {} -> {} (",
-            self.path,
-            side(&self.live),
-            side(&self.desired)
-        )?;
+        write!(f, "{}: {} -> {} (", one_line(&self.path), side(&self.live), side(&self.desired))?;
         if self.owner == Owner::Removed {
             f.write_str("removed, reset; ")?;
         }
         write!(f, "{})", self.effect)
     }
+}
+
+/// Names and values are other people's text: they must not break a line or move a terminal's cursor.
+fn one_line(text: &str) -> String {
+    let escaped =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.into() };
+    text.chars().map(escaped).collect()
 }
 
 /// What changing one of a service's own members does to a living service.
@@ -100,17 +101,8 @@ pub fn service_effect(member: &str) -> Effect {
         return Effect::NewDeployment;
     }
     let ruled = rules::rule(Part::Service.request(), member).and_then(|rule| rule.effect);
-    let is_known = || {
-        ecs()
-            .operation("CreateService")
-            .is_some_and(|create| create.input.member(member).is_some())
-    };
+    let is_known =
+        || ecs().operation("CreateService").is_some_and(|create| create.input.member(member).is_some());
     let is_fixed = || is_known() && operation_input("UpdateService").member(member).is_none();
-    ruled.unwrap_or_else(|| {
-        if is_fixed() {
-            Effect::Recreate
-        } else {
-            Effect::NewDeployment
-        }
-    })
+    ruled.unwrap_or_else(|| if is_fixed() { Effect::Recreate } else { Effect::NewDeployment })
 }

@@ -71,19 +71,9 @@ digest! {
 }
 
 fn checked(text: &str) -> Result<String, NotADigest> {
-    let is_hex = |digits: &str| {
-        digits
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_digest = text
-        .strip_prefix(PREFIX)
-        .is_some_and(|digits| digits.len() == 64 && is_hex(digits));
-    if is_digest {
-        Ok(text.to_owned())
-    } else {
-        Err(NotADigest(text.to_owned()))
-    }
+    let is_hex = |digits: &str| digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_digest = text.strip_prefix(PREFIX).is_some_and(|digits| digits.len() == 64 && is_hex(digits));
+    if is_digest { Ok(text.to_owned()) } else { Err(NotADigest(text.to_owned())) }
 }
 
 /// SHA-256 over the form's JSON: members by name, no white space, UTF-8.

@@ -22,11 +22,7 @@ pub(crate) fn by_label<'a>(by: &[&str], items: &'a [Value]) -> BTreeMap<String, 
         let name = label(by, item);
         let count = seen.entry(name.clone()).or_insert(0);
         *count += 1;
-        let name = if *count == 1 {
-            name
-        } else {
-            format!("{name}#{count}")
-        };
+        let name = if *count == 1 { name } else { format!("{name}#{count}") };
         labelled.insert(name, item);
     }
     labelled

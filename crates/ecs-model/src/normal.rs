@@ -41,10 +41,8 @@ pub(crate) fn normal(
             (!(folded && entries.is_empty())).then_some(Value::Object(entries))
         }
         (Kind::List { item, .. }, Value::Array(items)) => {
-            let items = items
-                .iter()
-                .filter_map(|entry| normal(item, None, entry, context, defaults))
-                .collect();
+            let items =
+                items.iter().filter_map(|entry| normal(item, None, entry, context, defaults)).collect();
             let items = ordered(rule, items);
             (!(folded && items.is_empty())).then_some(Value::Array(items))
         }
@@ -87,10 +85,7 @@ fn structure(
         }
         None => true,
     };
-    all.iter()
-        .filter(stated)
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    all.iter().filter(stated).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn is_default(
@@ -133,13 +128,8 @@ fn scalar(shape: &Shape, rule: Option<&Rule>, value: &Value) -> Option<Value> {
 
 /// A double without a fraction reads the same as the whole number.
 fn whole(shape: &Shape, number: &serde_json::Number) -> Option<Value> {
-    let value = number
-        .as_f64()
-        .filter(|value| value.fract() == 0.0 && value.abs() < 9.0e15)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "whole and within 53 bits, checked above"
-    )]
+    let value = number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() < 9.0e15)?;
+    #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits, checked above")]
     let whole = value as i64;
     matches!(shape.kind, Kind::Double { .. }).then(|| Value::from(whole))
 }

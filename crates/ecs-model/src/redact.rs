@@ -57,10 +57,7 @@ impl Mask {
                     Some(Order::Keyed(keys)) => keys,
                     _ => &[],
                 };
-                items
-                    .iter()
-                    .map(|entry| with_keys(keys, entry, self.of(item, None, entry)))
-                    .collect()
+                items.iter().map(|entry| with_keys(keys, entry, self.of(item, None, entry))).collect()
             }
             (Kind::Structure(_) | Kind::Map { .. } | Kind::List { .. }, _)
             | (_, Value::Object(_) | Value::Array(_)) => opaque(value),
@@ -71,11 +68,7 @@ impl Mask {
 
     /// The first of `shapes` that knows a member says what it is.
     fn structure(self, shapes: &[&Shape], members: &Map<String, Value>) -> Value {
-        let known = |name: &str| {
-            shapes
-                .iter()
-                .find_map(|shape| Some((*shape, shape.member(name)?)))
-        };
+        let known = |name: &str| shapes.iter().find_map(|shape| Some((*shape, shape.member(name)?)));
         let shown = |(name, value): (&String, &Value)| {
             let value = match known(name) {
                 Some((shape, member)) => {
@@ -91,7 +84,7 @@ impl Mask {
 }
 
 /// An item's key members stay readable: a variable's name is no secret.
-fn with_keys(keys: &[&str], item: &Value, mut shown: Value) -> Value {
+pub(crate) fn with_keys(keys: &[&str], item: &Value, mut shown: Value) -> Value {
     for key in keys {
         if let (Some(Value::String(name)), Some(slot)) = (item.get(*key), shown.get_mut(*key)) {
             *slot = Value::from(name.clone());
@@ -104,12 +97,9 @@ fn opaque(value: &Value) -> Value {
     match value {
         Value::Null => Value::Null,
         Value::Array(items) => items.iter().map(opaque).collect(),
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .map(|(name, value)| (name.clone(), opaque(value)))
-                .collect(),
-        ),
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(name, value)| (name.clone(), opaque(value))).collect())
+        }
         _ => Value::from(MASK),
     }
 }

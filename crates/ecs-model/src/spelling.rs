@@ -38,16 +38,8 @@ fn units(text: &str, unit: &str) -> Option<String> {
 }
 
 fn placement_field(text: &str) -> Option<&'static str> {
-    let known = [
-        ("host", "instanceId"),
-        ("instanceId", "instanceId"),
-        ("cpu", "CPU"),
-        ("memory", "MEMORY"),
-    ];
-    known
-        .iter()
-        .find(|(written, _)| written.eq_ignore_ascii_case(text))
-        .map(|(_, field)| *field)
+    let known = [("host", "instanceId"), ("instanceId", "instanceId"), ("cpu", "CPU"), ("memory", "MEMORY")];
+    known.iter().find(|(written, _)| written.eq_ignore_ascii_case(text)).map(|(_, field)| *field)
 }
 
 fn same_role(left: &str, right: &str) -> bool {
@@ -75,13 +67,8 @@ mod tests {
         for (written, stored) in cpu {
             assert_eq!(Spelling::CpuUnits.of(written), stored, "{written}");
         }
-        let memory = [
-            ("512", "512"),
-            ("0.5 GB", "512"),
-            ("1GB", "1024"),
-            ("30 gb", "30720"),
-            ("0512", "512"),
-        ];
+        let memory =
+            [("512", "512"), ("0.5 GB", "512"), ("1GB", "1024"), ("30 gb", "30720"), ("0512", "512")];
         for (written, stored) in memory {
             assert_eq!(Spelling::MemoryMib.of(written), stored, "{written}");
         }
@@ -89,16 +76,7 @@ mod tests {
 
     #[test]
     fn a_size_that_cannot_be_read_stays_as_written() {
-        for written in [
-            "",
-            "vCPU",
-            "a lot",
-            "-1 vCPU",
-            "0.3333 vCPU",
-            "1e300 vCPU",
-            "NaN vcpu",
-            "1 GB",
-        ] {
+        for written in ["", "vCPU", "a lot", "-1 vCPU", "0.3333 vCPU", "1e300 vCPU", "NaN vcpu", "1 GB"] {
             assert_eq!(Spelling::CpuUnits.of(written), written);
         }
     }
@@ -120,10 +98,8 @@ mod tests {
 
     #[test]
     fn a_role_is_known_by_its_name_only_where_one_side_is_no_arn() {
-        let (ours, theirs) = (
-            "arn:aws:iam::123456789012:role/path/task",
-            "arn:aws:iam::210987654321:role/task",
-        );
+        let (ours, theirs) =
+            ("arn:aws:iam::123456789012:role/path/task", "arn:aws:iam::210987654321:role/task");
         assert!(Spelling::Role.same("task", ours));
         assert!(Spelling::Role.same(theirs, "task"));
         assert!(!Spelling::Role.same(ours, theirs));

@@ -57,11 +57,8 @@ fn overlaid(
 ) -> Value {
     let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
     let (desired, sent, mut all) = (members(desired), members(sent), members(live));
-    let named: Map<_, _> = sent
-        .iter()
-        .chain(&desired)
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
+    let named: Map<_, _> =
+        sent.iter().chain(&desired).map(|(name, value)| (name.clone(), value.clone())).collect();
     for name in named.keys() {
         let (ours, was) = (desired.get(name), sent.get(name));
         let value = match shape.member(name).filter(|member| is_merged(member.shape)) {
@@ -84,15 +81,8 @@ fn drop_other_strategies(shape: &Shape, configuration: &mut Map<String, Value>) 
     if shape.name != "DeploymentConfiguration" {
         return;
     }
-    let strategy = configuration
-        .get("strategy")
-        .and_then(Value::as_str)
-        .unwrap_or("ROLLING")
-        .to_owned();
-    for (member, owner) in [
-        ("linearConfiguration", "LINEAR"),
-        ("canaryConfiguration", "CANARY"),
-    ] {
+    let strategy = configuration.get("strategy").and_then(Value::as_str).unwrap_or("ROLLING").to_owned();
+    for (member, owner) in [("linearConfiguration", "LINEAR"), ("canaryConfiguration", "CANARY")] {
         if strategy != owner {
             configuration.remove(member);
         }

@@ -106,26 +106,15 @@ impl Context {
             Some(mode) => matches!(mode, "awsvpc" | "host"),
             None => fargate,
         };
-        Self {
-            fargate,
-            host_network,
-            daemon: false,
-        }
+        Self { fargate, host_network, daemon: false }
     }
 
     /// The context of a service: what is live decides, else what is written.
     pub(crate) fn of_service(live: &Value, desired: &Value) -> Self {
-        let scheduling = |service: &Value| {
-            service
-                .get("schedulingStrategy")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
+        let scheduling =
+            |service: &Value| service.get("schedulingStrategy").and_then(Value::as_str).map(str::to_owned);
         let strategy = scheduling(live).or_else(|| scheduling(desired));
-        Self {
-            daemon: strategy.as_deref() == Some("DAEMON"),
-            ..Self::default()
-        }
+        Self { daemon: strategy.as_deref() == Some("DAEMON"), ..Self::default() }
     }
 }
 
@@ -331,18 +320,23 @@ pub(crate) fn default_value(
     siblings: &Map<String, Value>,
     context: Context,
 ) -> Option<Value> {
-    let by_kind = || matches!(shape.kind, Kind::Boolean).then_some(Value::Bool(false));
+    let by_kind = || match shape.kind {
+        Kind::Boolean => Some(Value::Bool(false)),
+        Kind::List { .. } => Some(Value::Array(Vec::new())),
+        _ => None,
+    };
     match rule.map_or(Absent::ByKind, |rule| rule.absent) {
         Absent::ByKind => by_kind(),
         Absent::Is(constant) => Some(constant.value()),
         Absent::When(when, constant) => context.holds(when).then(|| constant.value()),
-        Absent::Either(when, then, otherwise) => Some(if context.holds(when) {
-            then.value()
-        } else {
-            otherwise.value()
-        }),
+        Absent::Either(when, then, otherwise) => {
+            Some(if context.holds(when) { then.value() } else { otherwise.value() })
+        }
         Absent::SameAs(sibling) => siblings.get(sibling).cloned(),
         Absent::HostPort(sibling) if context.host_network => siblings.get(sibling).cloned(),
         Absent::HostPort(_) => Some(Value::from(0)),
     }
 }
+
+#[cfg(test)]
+mod tests;

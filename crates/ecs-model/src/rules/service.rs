@@ -36,26 +36,15 @@ const CONFIGURATION: &str = "DeploymentConfiguration";
 
 pub(super) static RULES: &[Rule] = &[
     own("schedulingStrategy", UPDATE).text("REPLICA").effect(Recreate),
-    own("launchType", UPDATE)
-        .reset(Reset::Impossible)
-        .effect(Recreate),
-    own("deploymentController", UPDATE)
-        .reset(Reset::To(Object(&[("type", Text("ECS"))])))
-        .effect(InPlace),
-    own("networkConfiguration", UPDATE)
-        .reset(Reset::Impossible)
-        .effect(NewDeployment),
-    own("platformVersion", REMOVED_LIVE)
-        .text("LATEST")
-        .effect(NewDeployment),
+    own("launchType", UPDATE).reset(Reset::Impossible).effect(Recreate),
+    own("deploymentController", UPDATE).reset(Reset::To(Object(&[("type", Text("ECS"))]))).effect(InPlace),
+    own("networkConfiguration", UPDATE).reset(Reset::Impossible).effect(NewDeployment),
+    own("platformVersion", REMOVED_LIVE).text("LATEST").effect(NewDeployment),
     own("loadBalancers", UPDATE)
         .keyed(&["targetGroupArn", "loadBalancerName"])
         .emptied()
         .effect(NewDeployment),
-    own("serviceRegistries", UPDATE)
-        .keyed(&["registryArn"])
-        .emptied()
-        .effect(NewDeployment),
+    own("serviceRegistries", UPDATE).keyed(&["registryArn"]).emptied().effect(NewDeployment),
     own("serviceConnectConfiguration", UPDATE)
         .reset(Reset::To(Object(&[("enabled", Bool(false))])))
         .effect(NewDeployment)
@@ -70,33 +59,19 @@ pub(super) static RULES: &[Rule] = &[
         .emptied()
         .effect(NewDeployment)
         .read_from(ReadFrom::PrimaryDeployment),
-    own("capacityProviderStrategy", UPDATE)
-        .emptied()
-        .effect(NewDeployment),
+    own("capacityProviderStrategy", UPDATE).emptied().effect(NewDeployment),
     own("deploymentConfiguration", UPDATE).effect(InPlace),
     own("availabilityZoneRebalancing", CREATE)
         .absent(Absent::Either(When::Daemon, Text("DISABLED"), Text("ENABLED")))
         .effect(InPlace),
-    own("placementConstraints", UPDATE)
-        .keyed(&["type", "expression"])
-        .emptied()
-        .effect(InPlace),
+    own("placementConstraints", UPDATE).keyed(&["type", "expression"]).emptied().effect(InPlace),
     own("placementStrategy", UPDATE).emptied().effect(InPlace),
-    own("healthCheckGracePeriodSeconds", REMOVED_LIVE)
-        .int(0)
-        .effect(InPlace),
-    own("enableExecuteCommand", REMOVED_LIVE)
-        .is(Bool(false))
-        .effect(InPlace),
-    own("enableECSManagedTags", REMOVED_LIVE)
-        .is(Bool(false))
-        .effect(InPlace),
+    own("healthCheckGracePeriodSeconds", REMOVED_LIVE).int(0).effect(InPlace),
+    own("enableExecuteCommand", REMOVED_LIVE).is(Bool(false)).effect(InPlace),
+    own("enableECSManagedTags", REMOVED_LIVE).is(Bool(false)).effect(InPlace),
     own("propagateTags", REMOVED_LIVE).text("NONE").effect(InPlace),
     // The model says nothing of a new deployment for these two, nor how they are removed.
-    own("monitoring", REVISION)
-        .reset(Reset::Impossible)
-        .effect(InPlace)
-        .read_from(ReadFrom::Revision),
+    own("monitoring", REVISION).reset(Reset::Impossible).effect(InPlace).read_from(ReadFrom::Revision),
     own("gatewayConnectors", REVISION)
         .keyed(&["portName"])
         .reset(Reset::Impossible)
@@ -119,15 +94,10 @@ pub(super) static RULES: &[Rule] = &[
     merged("canaryConfiguration", DEPLOYMENT).reset(Reset::Impossible),
     merged("earlySuccessCriteria", DEPLOYMENT).reset(Reset::To(Object(&[("enable", Bool(false))]))),
     // The required two are replaced with the structure, the optional two are kept until sent anew.
-    Rule::of("DeploymentCircuitBreaker", "resetOnHealthyTask", BREAKER)
-        .is(Bool(true))
-        .unowned(),
+    Rule::of("DeploymentCircuitBreaker", "resetOnHealthyTask", BREAKER).is(Bool(true)).unowned(),
     Rule::of("DeploymentCircuitBreaker", "thresholdConfiguration", BREAKER)
         .unowned()
-        .reset(Reset::To(Object(&[
-            ("type", Text("BOUNDED_PERCENT")),
-            ("value", Int(50)),
-        ]))),
+        .reset(Reset::To(Object(&[("type", Text("BOUNDED_PERCENT")), ("value", Int(50))]))),
     Rule::of("ThresholdConfiguration", "type", BREAKER).text("BOUNDED_PERCENT"),
     Rule::of("ThresholdConfiguration", "value", BREAKER).int(50),
     Rule::of("DeploymentAlarms", "alarmNames", DEPLOYMENT).set(),
@@ -137,18 +107,8 @@ pub(super) static RULES: &[Rule] = &[
     Rule::of("CanaryConfiguration", "canaryBakeTimeInMinutes", REMOVED_LIVE).int(10),
     Rule::of("DeploymentLifecycleHook", "targetType", HOOK).text("AWS_LAMBDA"),
     Rule::of("DeploymentLifecycleHook", "lifecycleStages", HOOK).set(),
-    Rule::of(
-        "DeploymentLifecycleHookTimeoutConfiguration",
-        "timeoutInMinutes",
-        REMOVED_LIVE,
-    )
-    .int(1440),
-    Rule::of(
-        "DeploymentLifecycleHookTimeoutConfiguration",
-        "action",
-        REMOVED_LIVE,
-    )
-    .text("ROLLBACK"),
+    Rule::of("DeploymentLifecycleHookTimeoutConfiguration", "timeoutInMinutes", REMOVED_LIVE).int(1440),
+    Rule::of("DeploymentLifecycleHookTimeoutConfiguration", "action", REMOVED_LIVE).text("ROLLBACK"),
     Rule::of("DeploymentController", "type", CREATE).text("ECS"),
     Rule::of("AwsVpcConfiguration", "subnets", READ_BACK).set(),
     Rule::of("AwsVpcConfiguration", "securityGroups", READ_BACK).set(),
@@ -159,12 +119,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule::of("ServiceConnectConfiguration", "services", CONNECT).keyed(&["portName"]),
     Rule::of("ServiceConnectService", "discoveryName", CONNECT).absent(Absent::SameAs("portName")),
     Rule::of("ServiceConnectService", "clientAliases", CONNECT).keyed(&["dnsName", "port"]),
-    Rule::of(
-        "ServiceManagedEBSVolumeConfiguration",
-        "tagSpecifications",
-        UPDATE,
-    )
-    .keyed(&["resourceType"]),
+    Rule::of("ServiceManagedEBSVolumeConfiguration", "tagSpecifications", UPDATE).keyed(&["resourceType"]),
     Rule::of("EBSTagSpecification", "tags", UPDATE).keyed(&["key"]),
     Rule::of("EBSTagSpecification", "propagateTags", UPDATE).text("NONE"),
     Rule::of("MetricConfiguration", "metricNames", REVISION).set(),

@@ -66,9 +66,7 @@ pub(super) static RULES: &[Rule] = &[
     Rule::of(DEFINITION, "extraHosts", SORTED_BY_OTHERS).keyed(&["hostname", "ipAddress"]),
     Rule::of(DEFINITION, "dockerSecurityOptions", SORTED_BY_OTHERS).set(),
     Rule::of(DEFINITION, "resourceRequirements", SORTED_BY_OTHERS).keyed(&["type"]),
-    Rule::of("PortMapping", "protocol", PORT)
-        .text("tcp")
-        .spelling(Spelling::Protocol),
+    Rule::of("PortMapping", "protocol", PORT).text("tcp").spelling(Spelling::Protocol),
     Rule::of("PortMapping", "hostPort", PORT).absent(Absent::HostPort("containerPort")),
     Rule::of("MountPoint", "readOnly", CONTAINER).is(Bool(false)),
     Rule::of("VolumeFrom", "readOnly", CONTAINER).is(Bool(false)),
