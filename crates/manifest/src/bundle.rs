@@ -38,3 +38,20 @@ impl fmt::Display for BundleDigest {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_sorted_documents() {
+        let document = |file: &str, line| (file.to_owned(), line, "{}".to_owned());
+        let digest = BundleDigest::of(vec![document("b", 1), document("a", 9), document("a", 2)]);
+        assert_eq!(digest, BundleDigest::of(vec![document("a", 2), document("b", 1), document("a", 9)]));
+        // printf '["a",2]\n{}\n["a",9]\n{}\n["b",1]\n{}\n' | sha256sum
+        assert_eq!(
+            digest.as_str(),
+            "v1:sha256:234397880c3fb40a3680cf3896c7d509f72c671d2908edb2be316bf27bc869cb"
+        );
+    }
+}

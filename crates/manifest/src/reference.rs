@@ -427,3 +427,47 @@ impl Reference {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(text: &str) -> (Tree, Sources, Vec<Diagnostic>) {
+        let sources = Sources::new(vec![("a.yaml".to_owned(), text.to_owned())]);
+        let mut report = Vec::new();
+        let file = sources.iter().next().map(|(file, ..)| file);
+        let mut documents = crate::yaml::read(file.unwrap(), text, &sources, &mut report);
+        let mut tree = documents.remove(0);
+        find(&mut tree, &sources, &mut report);
+        (tree, sources, report)
+    }
+
+    #[test]
+    fn an_escape_is_a_text_and_no_reference() {
+        let (tree, _, report) = tree("a $${b} $$${c} ${param:/d}$${e}");
+        assert_eq!(report, []);
+        let mut names = BTreeSet::new();
+        parameters(&tree, &mut names);
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["/d"]);
+        let (tree, ..) = super::tests::tree("a $${b} $$");
+        assert_eq!(tree.data, Data::Text("a ${b} $$".to_owned()));
+    }
+
+    #[test]
+    fn a_value_that_holds_a_reference_itself_is_not_resolved_again() {
+        let (mut tree, sources, mut report) = tree("${param:/a}");
+        let parameters =
+            BTreeMap::from([("/a".to_owned(), ParameterValue::String("${param:/b}".to_owned()))]);
+        let values = Values { environment: None, parameters: Some(&parameters) };
+        substitute(&mut tree, &values, &sources, &mut report);
+        assert_eq!((tree.data, report), (Data::Text("${param:/b}".to_owned()), Vec::new()));
+    }
+
+    #[test]
+    fn what_has_no_value_stays_unresolved() {
+        let (mut tree, sources, mut report) = tree("[1, [\"${img:x}\"]]");
+        let values = Values { environment: None, parameters: Some(&BTreeMap::new()) };
+        substitute(&mut tree, &values, &sources, &mut report);
+        assert_eq!(unresolved(&tree).map(|span| sources.slice(span)), Some("\"${img:x}\""));
+    }
+}

@@ -73,6 +73,7 @@ mod tests {
             ("ContainerDefinitions", Some("containerDefinitions")),
             ("CPU", Some("cpu")),
             ("netwrokMode", Some("networkMode")),
+            ("conteinerDefinitons", Some("containerDefinitions")),
             ("mem", None),
             ("image", None),
         ] {
