@@ -12,10 +12,12 @@ use crate::v1::{self, Later, Moved};
 /// Every fault of a whole document against its shape, in the order written.
 pub(crate) fn find(root: &'static Shape, document: &Tree, sources: &Sources) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let context = Context { root, sources };
+    let mut context = Context { root, sources, suggestions: 0 };
     let mut misspelt = Vec::new();
     check(root, document, Reading::Authored, &mut |violation| {
-        meant(&violation, &mut misspelt);
+        if context.suggestions < MOST_SUGGESTIONS {
+            meant(&violation, &mut misspelt);
+        }
         found.push(context.describe(&violation));
     });
     // A misspelt field is told once, and not as a missing one, too.
@@ -25,13 +27,17 @@ pub(crate) fn find(root: &'static Shape, document: &Tree, sources: &Sources) -> 
     found
 }
 
+/// Unknown fields of one document for which the right spelling or place is looked for.
+const MOST_SUGGESTIONS: usize = 100;
+
 struct Context<'a> {
     root: &'static Shape,
     sources: &'a Sources,
+    suggestions: usize,
 }
 
 impl Context<'_> {
-    fn describe(&self, violation: &Violation<'_, Tree>) -> Diagnostic {
+    fn describe(&mut self, violation: &Violation<'_, Tree>) -> Diagnostic {
         let field = violation.path.to_string();
         let node = violation.node;
         match &violation.problem {
@@ -96,7 +102,7 @@ impl Context<'_> {
         }
     }
 
-    fn unknown(&self, violation: &Violation<'_, Tree>, name: &str, shape: &'static Shape) -> Diagnostic {
+    fn unknown(&mut self, violation: &Violation<'_, Tree>, name: &str, shape: &'static Shape) -> Diagnostic {
         let location = self.sources.location(key_span(violation).unwrap_or(violation.node.span));
         let later = v1::service::LATER.iter().chain(v1::environment::LATER);
         if let Some(later) =
@@ -117,6 +123,10 @@ impl Context<'_> {
         }
         let diagnostic = Diagnostic::error(Code::UnknownField, location, format!("unknown field \"{name}\""))
             .label(format!("{} has no field of this name", owner(&violation.path)));
+        self.suggestions += 1;
+        if self.suggestions > MOST_SUGGESTIONS {
+            return diagnostic;
+        }
         let members = shape.members().iter().map(|member| member.name);
         if v1::is_answer_only(shape, name) {
             return diagnostic.help("only ECS's answers have it, not its requests: remove it");

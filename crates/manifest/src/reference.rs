@@ -47,7 +47,7 @@ pub(crate) fn find(tree: &mut Tree, sources: &Sources, report: &mut Vec<Diagnost
     match &mut tree.data {
         Data::Text(text) if text.contains("${") => {
             let source = sources.slice(tree.span);
-            let mut scan = Scan { span: tree.span, source, searched: 0, sources, report };
+            let mut scan = Scan { span: tree.span, source, searched: 0, refused: 0, sources, report };
             tree.data = scan.template(text);
         }
         Data::List(items) => {
@@ -81,11 +81,15 @@ fn within(segment: &str, before: usize, report: &mut [Diagnostic]) {
     }
 }
 
+/// Unknown references of one text that are told.
+const MOST_REFUSALS: usize = 20;
+
 struct Scan<'a> {
     span: Span,
     /// The scalar as it stands in the file, quotes and all, to find each reference's own place.
     source: &'a str,
     searched: usize,
+    refused: usize,
     sources: &'a Sources,
     report: &'a mut Vec<Diagnostic>,
 }
@@ -98,6 +102,7 @@ impl Scan<'_> {
         while let Some(start) = rest.find("${") {
             let (before, from) = rest.split_at(start);
             if let Some(before) = before.strip_suffix('$') {
+                self.skip_escape();
                 literal.push_str(before);
                 literal.push_str("${");
                 rest = from.get(2..).unwrap_or("");
@@ -124,6 +129,12 @@ impl Scan<'_> {
         Data::Template(Template { pieces })
     }
 
+    /// Past the next `$${`, so that the reference it spells is not taken for a real one's place.
+    fn skip_escape(&mut self) {
+        let rest = self.source.get(self.searched..).unwrap_or("");
+        self.searched += rest.find("$${").map_or(0, |at| at + "$${".len());
+    }
+
     fn reference(&mut self, written: &str) -> Piece {
         let span = self.place(written);
         let Some(inside) = written.strip_prefix("${").and_then(|text| text.strip_suffix('}')) else {
@@ -138,6 +149,10 @@ impl Scan<'_> {
         match target(inside) {
             Ok(target) => Piece::Reference(Reference { target, written: written.to_owned(), span }),
             Err(refusal) => {
+                self.refused += 1;
+                if self.refused > MOST_REFUSALS {
+                    return Piece::Broken;
+                }
                 self.report.push(refusal.into_diagnostic(written, inside, self.sources.location(span)));
                 Piece::Broken
             }
@@ -451,6 +466,12 @@ mod tests {
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["/d"]);
         let (tree, ..) = super::tests::tree("a $${b} $$");
         assert_eq!(tree.data, Data::Text("a ${b} $$".to_owned()));
+    }
+
+    #[test]
+    fn an_escape_is_not_taken_for_the_place_of_a_reference() {
+        let (_, _, report) = tree("$${img:x} ${img:x}");
+        assert_eq!((report.len(), report[0].location.column), (1, 11));
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub struct Sources {
 struct Text {
     path: String,
     content: String,
+    is_ascii: bool,
     /// Where each line starts, in bytes; the first is 0.
     lines: Vec<u32>,
 }
@@ -101,14 +102,15 @@ impl Sources {
         };
         let line = file.lines.partition_point(|start| *start <= span.start).max(1);
         let line_start = file.lines.get(line - 1).copied().unwrap_or(0);
-        let text = |from: u32, to: u32| file.content.get(from as usize..to as usize).unwrap_or("");
-        let rest = text(span.start, span.end.max(span.start));
-        let first = rest.split(['\n', '\r']).next().unwrap_or("");
+        let line_end = file.lines.get(line).copied().unwrap_or(to_u32(file.content.len()));
+        let end = span.end.clamp(span.start, line_end.max(span.start));
+        let text = file.content.get(span.start as usize..end as usize).unwrap_or("");
+        let text = text.trim_end_matches(['\n', '\r', ' ']);
         Location {
             file: file.path.clone(),
             line: to_u32(line),
-            column: to_u32(text(line_start, span.start).chars().count()) + 1,
-            length: to_u32(first.trim_end().chars().count()).max(1),
+            column: file.characters(line_start, span.start) + 1,
+            length: file.characters(span.start, span.start + to_u32(text.len())).max(1),
         }
     }
 }
@@ -118,7 +120,16 @@ impl Text {
         let starts =
             text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| to_u32(at) + 1);
         let lines = std::iter::once(0).chain(starts).collect();
-        Self { path, content: text, lines }
+        Self { path, is_ascii: text.is_ascii(), content: text, lines }
+    }
+
+    /// How many characters a range of bytes holds: at once for ASCII, so that a file of one long line
+    /// costs no more than another.
+    fn characters(&self, start: u32, end: u32) -> u32 {
+        if self.is_ascii {
+            return end.saturating_sub(start);
+        }
+        to_u32(self.content.get(start as usize..end as usize).unwrap_or("").chars().count())
     }
 }
 

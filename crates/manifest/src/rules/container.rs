@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::cursor::{Cursor, Report};
 
-pub(super) fn check(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_>) {
+pub(super) fn check(container: &Cursor<'_>, report: &mut Report<'_>) {
     match container.get("name") {
         Some(name) => report.name(&name, "the container's name"),
         None => missing(container, "name", report),
@@ -21,7 +21,6 @@ pub(super) fn check(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mu
         report.at_most(&policy, "ignoredExitCodes", 50);
     }
     report.at_most(container, "environmentFiles", 10);
-    names(container, definition, report);
 }
 
 fn missing(owner: &Cursor<'_>, field: &str, report: &mut Report<'_>) {
@@ -82,46 +81,6 @@ fn health_check(health: &Cursor<'_>, report: &mut Report<'_>) {
             .help(format!("write [CMD-SHELL, \"{text} ...\"] to run it by the shell"));
         report.push(diagnostic);
     }
-}
-
-/// Volumes and containers that are referred to by name.
-fn names(container: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_>) {
-    for mount in container.list("mountPoints") {
-        known(&mount, "sourceVolume", definition, "volumes", "volume", report);
-    }
-    for source in container.list("volumesFrom") {
-        known(&source, "sourceContainer", definition, "containerDefinitions", "container", report);
-    }
-}
-
-/// Refuses a name that none of the definition's items in `list` has.
-pub(super) fn known(
-    owner: &Cursor<'_>,
-    field: &str,
-    definition: &Cursor<'_>,
-    list: &str,
-    what: &str,
-    report: &mut Report<'_>,
-) {
-    let Some(value) = owner.get(field) else { return };
-    let Some(name) = value.text() else { return };
-    let items = definition.list(list);
-    // An item whose name waits for a reference may be the one.
-    let is_open = definition.get(list).is_some_and(|list| list.tree.is_unknown())
-        || items.iter().any(|item| item.get("name").is_some_and(|name| name.tree.is_unknown()));
-    let names: Vec<&str> = items.iter().filter_map(|item| item.text_of("name")).collect();
-    if is_open || names.contains(&name) {
-        return;
-    }
-    let diagnostic = report
-        .error(&value, Code::UnknownName, format!("there is no {what} \"{name}\""))
-        .label(format!("no {what} of this name"));
-    let help = match (crate::suggest::nearest(name, names.iter().copied()), names.is_empty()) {
-        (Some(best), _) => format!("did you mean \"{best}\"?"),
-        (None, true) => format!("the task definition has no {list}"),
-        (None, false) => format!("known are {}", names.join(", ")),
-    };
-    report.push(diagnostic.help(help));
 }
 
 /// Memory where the task may run on EC2: without memory for the task, each container says how much.

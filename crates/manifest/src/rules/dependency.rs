@@ -2,23 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::known::Known;
 use crate::code::Code;
 use crate::cursor::{Cursor, Report};
 
 pub(super) fn check(containers: &[Cursor<'_>], report: &mut Report<'_>) {
     let by_name: BTreeMap<&str, &Cursor<'_>> =
         containers.iter().filter_map(|container| Some((container.text_of("name")?, container))).collect();
-    let is_open = containers.iter().any(|one| one.get("name").is_some_and(|name| name.tree.is_unknown()));
+    let known = Known::of("container", containers);
     for container in containers {
         for dependency in container.list("dependsOn") {
-            let Some(target) = dependency.get("containerName") else {
-                continue;
-            };
-            let Some(name) = target.text() else { continue };
-            match by_name.get(name) {
-                Some(other) => condition(&dependency, name, other, report),
-                None if is_open => {}
-                None => unknown(&target, name, &by_name, report),
+            match dependency.text_of("containerName").and_then(|name| Some((name, by_name.get(name)?))) {
+                Some((name, other)) => condition(&dependency, name, other, report),
+                None => known.check(&dependency, "containerName", report),
             }
         }
     }
@@ -32,17 +28,6 @@ pub(super) fn check(containers: &[Cursor<'_>], report: &mut Report<'_>) {
             report.push(diagnostic.label("none of them can ever start"));
         }
     }
-}
-
-fn unknown(target: &Cursor<'_>, name: &str, by_name: &BTreeMap<&str, &Cursor<'_>>, report: &mut Report<'_>) {
-    let diagnostic = report
-        .error(target, Code::UnknownName, format!("there is no container \"{name}\""))
-        .label("no container of this name");
-    let help = match crate::suggest::nearest(name, by_name.keys().copied()) {
-        Some(best) => format!("did you mean \"{best}\"?"),
-        None => format!("known are {}", by_name.keys().copied().collect::<Vec<_>>().join(", ")),
-    };
-    report.push(diagnostic.help(help));
 }
 
 fn condition(dependency: &Cursor<'_>, name: &str, other: &Cursor<'_>, report: &mut Report<'_>) {

@@ -8,6 +8,7 @@ mod container;
 mod dependency;
 mod environment;
 mod fargate;
+mod known;
 mod port;
 mod service;
 mod tag;

@@ -1,5 +1,6 @@
 //! The service, and what it says about the task definition.
 
+use super::known::Known;
 use crate::code::Code;
 use crate::cursor::{Cursor, Report};
 use crate::tree::Data;
@@ -147,16 +148,10 @@ fn fargate(service: &Cursor<'_>, strategy: Option<&Cursor<'_>>, report: &mut Rep
 
 /// Containers and ports that the service refers to.
 fn containers(service: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report<'_>) {
+    let known = Known::in_list("container", definition, "containerDefinitions");
     for list in ["loadBalancers", "serviceRegistries"] {
         for item in service.list(list) {
-            super::container::known(
-                &item,
-                "containerName",
-                definition,
-                "containerDefinitions",
-                "container",
-                report,
-            );
+            known.check(&item, "containerName", report);
             mapped(&item, definition, report);
         }
     }
@@ -165,20 +160,10 @@ fn containers(service: &Cursor<'_>, definition: &Cursor<'_>, report: &mut Report
         .iter()
         .flat_map(|container| container.list("portMappings"))
         .collect();
-    let names: Vec<&str> = mappings.iter().filter_map(|mapping| mapping.text_of("name")).collect();
-    let connect = service.get("serviceConnectConfiguration").map(|connect| connect.list("services"));
-    for item in connect.unwrap_or_default() {
-        let Some(port) = item.get("portName") else {
-            continue;
-        };
-        if let Some(name) = port.text().filter(|name| !names.contains(name)) {
-            let diagnostic = report
-                .error(&port, Code::UnknownName, format!("there is no port mapping \"{name}\""))
-                .label("no port mapping of this name");
-            report.push(match crate::suggest::nearest(name, names.iter().copied()) {
-                Some(best) => diagnostic.help(format!("did you mean \"{best}\"?")),
-                None => diagnostic.help("give the mapping in portMappings a name"),
-            });
+    let ports = Known::of("port mapping", &mappings);
+    if let Some(connect) = service.get("serviceConnectConfiguration") {
+        for item in connect.list("services") {
+            ports.check(&item, "portName", report);
         }
     }
 }

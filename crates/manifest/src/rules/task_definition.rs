@@ -1,5 +1,6 @@
 //! The task definition as a whole.
 
+use super::known::Known;
 use crate::code::Code;
 use crate::cursor::{Cursor, Report};
 
@@ -47,8 +48,16 @@ fn containers(definition: &Cursor<'_>, is_fargate: bool, report: &mut Report<'_>
                 .help("set essential: true on one (it is the default)"),
         );
     }
+    let volumes = Known::in_list("volume", definition, "volumes");
+    let siblings = Known::of("container", &containers);
     for container in &containers {
-        super::container::check(container, definition, report);
+        super::container::check(container, report);
+        for mount in container.list("mountPoints") {
+            volumes.check(&mount, "sourceVolume", report);
+        }
+        for source in container.list("volumesFrom") {
+            siblings.check(&source, "sourceContainer", report);
+        }
         if is_fargate {
             super::fargate::container(container, report);
         } else {
