@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 mod digest;
+mod form;
 mod live_pairs;
 mod properties;
+mod read_back;
 mod redaction;
 mod service;
 mod task_definition;

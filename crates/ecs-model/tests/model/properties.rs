@@ -59,7 +59,7 @@ fn name() -> BoxedStrategy<String> {
 }
 
 /// JSON that fits a shape of the table, more or less.
-fn shaped(shape: &'static Shape, depth: u32) -> BoxedStrategy<Value> {
+pub(crate) fn shaped(shape: &'static Shape, depth: u32) -> BoxedStrategy<Value> {
     let fitting = match &shape.kind {
         Kind::Structure(members) if depth > 0 && !members.is_empty() => {
             let member = select(members.iter().collect::<Vec<_>>())
