@@ -91,16 +91,28 @@ fn is_in_defaults(fault: &Diagnostic) -> bool {
 }
 
 fn missing_environment(sources: &Sources) -> Diagnostic {
-    let file = sources.iter().map(|(_, path, _)| path).next().unwrap_or_default();
-    let message = match sources.iter().count() {
-        0 => "the bundle has no file that could be read, and no Environment".to_owned(),
-        1 => "the bundle has no Environment: none in this file".to_owned(),
-        files => format!("the bundle has no Environment: none in this file and {} more", files - 1),
+    /// Files that are named; a bundle may have a thousand.
+    const MOST: usize = 5;
+    let files: Vec<&str> = sources.iter().map(|(_, path, _)| path).collect();
+    let (message, looked) = match files.as_slice() {
+        [] => ("the bundle has no file that could be read, and no Environment", String::new()),
+        [_] => ("the bundle has no Environment: this file holds none", String::new()),
+        [named @ .., last] if files.len() <= MOST => {
+            let looked = format!("looked for it in {} and {last}", named.join(", "));
+            ("the bundle has no Environment", looked)
+        }
+        _ => {
+            let named = files.iter().copied().take(MOST).collect::<Vec<_>>().join(", ");
+            let looked = format!("looked for it in {named} and {} more", files.len() - MOST);
+            ("the bundle has no Environment", looked)
+        }
     };
-    Diagnostic::error(Code::MissingEnvironment, Location::of_file(file), message).help(
+    let location = Location::of_file(files.first().copied().unwrap_or_default());
+    let diagnostic = Diagnostic::error(Code::MissingEnvironment, location, message).help(
         "add a document: { apiVersion: coxswain.dev/v1, kind: Environment, metadata: { name: dev }, \
          spec: { cluster: dev } }",
-    )
+    );
+    if looked.is_empty() { diagnostic } else { diagnostic.help(looked) }
 }
 
 fn name_location(tree: &Tree, sources: &Sources) -> Location {

@@ -8,6 +8,7 @@ mod container;
 mod dependency;
 mod environment;
 mod fargate;
+mod ignored;
 mod known;
 mod port;
 mod service;
@@ -29,6 +30,7 @@ pub(crate) fn service(document: &Tree, sources: &Sources) -> Vec<Diagnostic> {
             task_definition::check(&definition, fargate::is_wanted(&spec), &mut report);
         }
         service::check(&spec, &mut report);
+        ignored::check(&spec, &mut report);
     }
     report.found
 }
