@@ -81,8 +81,11 @@ pub(crate) fn environment(
     );
     found.extend(rules::environment(&document.tree, sources));
     let is_sound = is_only && is_whole && found.iter().all(is_in_defaults);
-    report.extend(found.into_iter().map(|found| found.object(Some(&key))));
     let settings = v1::environment::settings(&document.tree).filter(|_| is_sound);
+    // Before anything is merged, so that items are told apart by what their keys become.
+    let values = Values { environment: settings.as_ref(), parameters: None };
+    reference::substitute(&mut document.tree, &values, sources, &mut found);
+    report.extend(found.into_iter().map(|found| found.object(Some(&key))));
     Environment { name, tree: Some(document.tree), settings }
 }
 
@@ -143,12 +146,14 @@ pub(crate) fn service(mut document: Document, environment: &Environment, sources
     let key = Key { environment: environment.name.clone(), kind: Kind::Service, name };
     let mut found = document.faults;
     reference::find(&mut document.tree, sources, &mut found);
+    let values = Values { environment: environment.settings.as_ref(), parameters: None };
+    reference::substitute(&mut document.tree, &values, sources, &mut found);
     let mut tree = document.tree;
     if let Some(defaults) = environment.at(&["spec", "defaults"]) {
         tree = with_defaults(tree, defaults);
+        // What the defaults leave without a value is the Service's fault, too.
+        reference::substitute(&mut tree, &values, sources, &mut found);
     }
-    let values = Values { environment: environment.settings.as_ref(), parameters: None };
-    reference::substitute(&mut tree, &values, sources, &mut found);
     refuse_parameters(&tree, sources, &mut found);
     found.extend(faults_of(&tree, sources));
     let diagnostics = found.into_iter().map(|found| found.object(Some(&key))).collect();
