@@ -8,6 +8,7 @@
 mod assess;
 mod cause;
 mod change;
+mod check;
 mod decide;
 mod desired;
 mod explain;
@@ -22,6 +23,7 @@ mod step;
 mod transition;
 
 pub use cause::Cause;
+pub use check::{Breach, Rule, check};
 pub use desired::{DIGEST_TAG, Desired, OWNER_TAG, wire_tags};
 pub use observed::{Deployment, Live, LiveService, LiveTaskDefinition, Observed, ServiceDeployment};
 pub use planner::plan;
