@@ -14,7 +14,6 @@ const PORT: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/AP
 const HEALTH: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html";
 const RESTART: &str =
     "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html";
-const VOLUME: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Volume.html";
 const DOCKER_VOLUME: &str =
     "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DockerVolumeConfiguration.html";
 const EFS: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EFSVolumeConfiguration.html";
@@ -68,8 +67,6 @@ pub(super) static RULES: &[Rule] = &[
     Rule::of(DEFINITION, "resourceRequirements", SORTED_BY_OTHERS).keyed(&["type"]),
     Rule::of("PortMapping", "protocol", PORT).text("tcp").spelling(Spelling::Protocol),
     Rule::of("PortMapping", "hostPort", PORT).absent(Absent::HostPort("containerPort")),
-    Rule::of("MountPoint", "readOnly", CONTAINER).is(Bool(false)),
-    Rule::of("VolumeFrom", "readOnly", CONTAINER).is(Bool(false)),
     Rule::of("HealthCheck", "interval", HEALTH).int(30),
     Rule::of("HealthCheck", "timeout", HEALTH).int(5),
     Rule::of("HealthCheck", "retries", HEALTH).int(3),
@@ -85,12 +82,9 @@ pub(super) static RULES: &[Rule] = &[
     // A log router's token may stand among the options; where logs go is no secret.
     Rule::of("LogConfiguration", "options", LOGGING).masking(Masking::ValuesExcept("awslogs-")),
     // Volumes.
-    Rule::of("Volume", "configuredAtLaunch", VOLUME).is(Bool(false)),
     // Without any member it still asks for a Docker volume where none would be a host path.
     Rule::of("Volume", "dockerVolumeConfiguration", DOCKER_VOLUME).empty_counts(),
     Rule::of("DockerVolumeConfiguration", "scope", DOCKER_VOLUME).text("task"),
-    Rule::of("DockerVolumeConfiguration", "autoprovision", DOCKER_VOLUME).is(Bool(false)),
-    Rule::of("DockerVolumeConfiguration", "driver", DOCKER_VOLUME).text("local"),
     // A network file system's driver takes its password here.
     Rule::of("DockerVolumeConfiguration", "driverOpts", DOCKER_VOLUME).masking(Masking::Values),
     Rule::of("EFSVolumeConfiguration", "rootDirectory", EFS).text("/"),

@@ -310,3 +310,127 @@ fn every_member_has_its_effect() {
         assert_eq!(service_effect(member), effect, "{member}");
     }
 }
+
+#[test]
+fn defaults_deep_in_a_service_equal_their_absence() {
+    let configuration = |members: Value| json!({"deploymentConfiguration": members});
+    let hook = |members: Value| {
+        let mut hook = json!({"hookTargetArn": "a", "lifecycleStages": ["SCALE_UP"]});
+        hook.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        configuration(json!({"lifecycleHooks": [hook]}))
+    };
+    let volume = |specification: Value| {
+        let mut specification = specification;
+        specification["resourceType"] = json!("volume");
+        json!({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "r", "tagSpecifications": [specification]}}]})
+    };
+    let cases = [
+        (
+            "strategy",
+            configuration(json!({"strategy": "ROLLING", "bakeTimeInMinutes": 0})),
+            configuration(json!({})),
+        ),
+        (
+            "linear",
+            configuration(json!({"linearConfiguration": {"stepPercent": 10.0, "stepBakeTimeInMinutes": 6}})),
+            configuration(json!({"linearConfiguration": {}})),
+        ),
+        (
+            "canary",
+            configuration(
+                json!({"canaryConfiguration": {"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 10}}),
+            ),
+            configuration(json!({"canaryConfiguration": {}})),
+        ),
+        ("hook's target", hook(json!({"targetType": "AWS_LAMBDA"})), hook(json!({}))),
+        (
+            "hook's timeout",
+            hook(json!({"timeoutConfiguration": {"timeoutInMinutes": 1440, "action": "ROLLBACK"}})),
+            hook(json!({})),
+        ),
+        (
+            "threshold",
+            configuration(json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true,
+            "resetOnHealthyTask": true, "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50}}})),
+            configuration(json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}})),
+        ),
+        ("volume's tags", volume(json!({"propagateTags": "NONE"})), volume(json!({}))),
+        (
+            "a half-stated threshold",
+            configuration(json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true,
+            "thresholdConfiguration": {"type": "BOUNDED_PERCENT"}}})),
+            configuration(json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true,
+            "thresholdConfiguration": {"value": 50}}})),
+        ),
+    ];
+    for (case, one, other) in cases {
+        assert_eq!(lines(&one, None, &other), [""; 0], "{case}");
+        assert_eq!(lines(&other, None, &one), [""; 0], "{case}, the other way");
+    }
+}
+
+#[test]
+fn every_set_of_a_service_may_be_turned() {
+    let two = |left: Value, right: Value| (json!([left, right]), json!([right, left]));
+    let texts = || two(json!("a"), json!("b"));
+    let named = |key: &str| two(json!({key: "a"}), json!({key: "b"}));
+    let wrap = |pointer: &[&str], (one, other): (Value, Value)| {
+        let around = |value: Value| {
+            pointer.iter().rev().fold(value, |inner, name| match *name {
+                "[]" => json!([inner]),
+                name => json!({name: inner}),
+            })
+        };
+        (around(one), around(other))
+    };
+    let cases = [
+        wrap(&["networkConfiguration", "awsvpcConfiguration", "subnets"], texts()),
+        wrap(&["networkConfiguration", "awsvpcConfiguration", "securityGroups"], texts()),
+        wrap(&["deploymentConfiguration", "alarms", "alarmNames"], texts()),
+        wrap(&["deploymentConfiguration", "lifecycleHooks"], named("hookTargetArn")),
+        wrap(&["deploymentConfiguration", "lifecycleHooks", "[]", "lifecycleStages"], texts()),
+        wrap(&["loadBalancers"], named("targetGroupArn")),
+        wrap(&["loadBalancers"], named("loadBalancerName")),
+        wrap(&["serviceRegistries"], named("registryArn")),
+        wrap(&["placementConstraints"], named("expression")),
+        wrap(&["volumeConfigurations"], named("name")),
+        wrap(&["volumeConfigurations", "[]", "managedEBSVolume", "tagSpecifications"], named("resourceType")),
+        wrap(
+            &["volumeConfigurations", "[]", "managedEBSVolume", "tagSpecifications", "[]", "tags"],
+            named("key"),
+        ),
+        wrap(&["vpcLatticeConfigurations"], named("targetGroupArn")),
+        wrap(&["serviceConnectConfiguration", "services"], named("portName")),
+        wrap(&["serviceConnectConfiguration", "services", "[]", "clientAliases"], named("dnsName")),
+        wrap(&["monitoring", "metricConfigurations", "[]", "metricNames"], texts()),
+        wrap(&["gatewayConnectors"], named("portName")),
+        wrap(&["gatewayConnectors", "[]", "filters", "accessTypes"], texts()),
+    ];
+    for (one, other) in cases {
+        assert_ne!(one, other);
+        assert_eq!(canonical_service(&one), canonical_service(&other), "{one}");
+        let live = json!({"deployments": [{"status": "PRIMARY"}]});
+        assert_ne!(lines(&one, None, &live), [""; 0], "{one}");
+    }
+}
+
+#[test]
+fn an_item_of_a_service_is_named_by_its_key() {
+    let balancers = |port: u16| {
+        json!({"loadBalancers": [
+        {"targetGroupArn": "tg-a", "containerName": "api", "containerPort": port},
+        {"targetGroupArn": "tg-b", "containerName": "api", "containerPort": 9090}]})
+    };
+    assert_eq!(
+        lines(&balancers(8080), None, &balancers(80)),
+        ["loadBalancers[tg-a].containerPort: 80 -> 8080 (new deployment)",]
+    );
+    let mut more = balancers(80);
+    more["loadBalancers"].as_array_mut().unwrap().remove(1);
+    assert_eq!(
+        lines(&more, Some(&balancers(80)), &balancers(80)),
+        [
+            r#"loadBalancers[tg-b]: {"containerName":"api","containerPort":9090,"targetGroupArn":"tg-b"} -> (absent) (removed, reset; new deployment)"#,
+        ]
+    );
+}

@@ -147,6 +147,22 @@ fn a_default_of_the_task_equals_its_absence() {
             "transitEncryption": "DISABLED", "authorizationConfig": {"iam": "DISABLED"}}}]}),
         ),
         (
+            "an execution role's name",
+            json!({"executionRoleArn": "arn:aws:iam::123456789012:role/execution"}),
+            json!({"executionRoleArn": "execution"}),
+        ),
+        (
+            "the one kind of proxy",
+            json!({"proxyConfiguration": {"containerName": "envoy"}}),
+            json!({"proxyConfiguration": {"containerName": "envoy", "type": "APPMESH", "properties": []}}),
+        ),
+        (
+            "flags of volumes",
+            json!({"volumes": [{"name": "v", "dockerVolumeConfiguration": {"driver": "d"}}]}),
+            json!({"volumes": [{"name": "v", "dockerVolumeConfiguration": {
+                "driver": "d", "scope": "task", "autoprovision": false, "driverOpts": {}, "labels": {}}}]}),
+        ),
+        (
             "a role's name",
             json!({"taskRoleArn": "task"}),
             json!({"taskRoleArn": "arn:aws:iam::123456789012:role/service/task"}),
@@ -244,6 +260,73 @@ fn sets_have_no_order() {
     }
     assert_ne!(left, right);
     assert_eq!(canonical_task_definition(&left), canonical_task_definition(&right));
+}
+
+#[test]
+fn every_set_may_be_turned() {
+    let two = |left: Value, right: Value| (json!([left, right]), json!([right, left]));
+    let texts = || two(json!("a"), json!("b"));
+    let of_container = |member: &str, (one, other): (Value, Value)| {
+        (fargate(&json!({member: one})), fargate(&json!({member: other})))
+    };
+    let linux = |member: &str, (one, other): (Value, Value)| {
+        (
+            fargate(&json!({"linuxParameters": {member: one}})),
+            fargate(&json!({"linuxParameters": {member: other}})),
+        )
+    };
+    let of_task = |member: &str, (one, other): (Value, Value)| (json!({member: one}), json!({member: other}));
+    let named = |key: &str| two(json!({key: "a"}), json!({key: "b"}));
+    let ((add, dda), (drop, pord)) = (texts(), texts());
+    let (permissions, turned) = two(json!("read"), json!("write"));
+    let (codes, sedoc) = two(json!(1), json!(2));
+    let cases = [
+        linux("capabilities", (json!({"add": add, "drop": drop}), json!({"add": dda, "drop": pord}))),
+        linux(
+            "devices",
+            (
+                json!([{"hostPath": "d", "permissions": permissions}]),
+                json!([{"hostPath": "d", "permissions": turned}]),
+            ),
+        ),
+        linux("devices", named("hostPath")),
+        linux("tmpfs", named("containerPath")),
+        of_container(
+            "restartPolicy",
+            (
+                json!({"enabled": true, "ignoredExitCodes": codes}),
+                json!({"enabled": true, "ignoredExitCodes": sedoc}),
+            ),
+        ),
+        of_container("dockerSecurityOptions", texts()),
+        of_container("resourceRequirements", named("type")),
+        of_container("systemControls", named("namespace")),
+        of_container("extraHosts", named("hostname")),
+        of_container("mountPoints", named("containerPath")),
+        of_container("volumesFrom", named("sourceContainer")),
+        of_container("logConfiguration", {
+            let (one, other) = named("name");
+            (
+                json!({"logDriver": "x", "secretOptions": one}),
+                json!({"logDriver": "x", "secretOptions": other}),
+            )
+        }),
+        of_task("volumes", named("name")),
+        of_task("placementConstraints", named("expression")),
+        of_task("inferenceAccelerators", named("deviceName")),
+        of_task("requiresCompatibilities", texts()),
+        of_task("proxyConfiguration", {
+            let (one, other) = named("name");
+            (
+                json!({"containerName": "x", "properties": one}),
+                json!({"containerName": "x", "properties": other}),
+            )
+        }),
+    ];
+    for (one, other) in cases {
+        assert_ne!(one, other);
+        assert_eq!(canonical_task_definition(&one), canonical_task_definition(&other), "{one}");
+    }
 }
 
 #[test]
