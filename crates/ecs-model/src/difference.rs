@@ -75,7 +75,7 @@ impl fmt::Display for FieldDifference {
         let side = |value: &Option<Value>| match value {
             None => "(absent)".to_owned(),
             Some(Value::String(text)) if !text.is_empty() => one_line(text),
-            Some(other) => other.to_string(),
+            Some(other) => one_line(&other.to_string()),
         };
         write!(f, "{}: {} -> {} (", one_line(&self.path), side(&self.live), side(&self.desired))?;
         if self.owner == Owner::Removed {
@@ -105,4 +105,40 @@ pub fn service_effect(member: &str) -> Effect {
         || ecs().operation("CreateService").is_some_and(|create| create.input.member(member).is_some());
     let is_fixed = || is_known() && operation_input("UpdateService").member(member).is_none();
     ruled.unwrap_or_else(|| if is_fixed() { Effect::Recreate } else { Effect::NewDeployment })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_is_one_line_whatever_the_names_and_values_are() {
+        let difference = FieldDifference {
+            path: "containerDefinitions[a\u{1b}[2J]".to_owned(),
+            desired: Some(json!(["it's\u{7f}", "\n"])),
+            live: Some(json!("\r\nforged: line")),
+            owner: Owner::Removed,
+            effect: Effect::Recreate,
+            sensitive: false,
+        };
+        assert_eq!(
+            difference.to_string(),
+            r#"containerDefinitions[a\u{1b}[2J]: \r\nforged: line -> ["it's\u{7f}","\n"] (removed, reset; cannot change: recreate)"#,
+        );
+    }
+
+    #[test]
+    fn an_absent_side_and_an_empty_text_are_told_apart() {
+        let difference = FieldDifference {
+            path: "user".to_owned(),
+            desired: Some(json!("")),
+            live: None,
+            owner: Owner::Manifest,
+            effect: Effect::NewRevision,
+            sensitive: false,
+        };
+        assert_eq!(difference.to_string(), r#"user: (absent) -> "" (new revision)"#);
+    }
 }

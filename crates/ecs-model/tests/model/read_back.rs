@@ -109,10 +109,10 @@ fn full(shape: &Shape) -> Value {
 fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, value)| leaves(value, &format!("{at}/{name}"), found))
+            members.iter().for_each(|(name, value)| leaves(value, &format!("{at}/{name}"), found));
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found))
+            items.iter().enumerate().for_each(|(index, item)| leaves(item, &format!("{at}/{index}"), found));
         }
         _ => found.push(at.to_owned()),
     }
