@@ -53,6 +53,10 @@ pub struct Timing {
     pub stopped_kept: Duration,
     /// How long an INACTIVE service is described; ECS documents no figure.
     pub inactive_kept: Duration,
+    /// The least time from the start of a rollback to its completion.
+    ///
+    /// A published rollback of one task took 79 s; this is long enough to be seen by whoever polls.
+    pub rollback: Duration,
     /// The pause after the second launch in a row that never ran; it doubles from launch to launch.
     pub first_backoff: Duration,
     /// The longest such pause, 15 minutes in ECS. Source:
@@ -68,6 +72,7 @@ impl Default for Timing {
             healthy_after: Duration::from_secs(40),
             stopped_kept: Duration::from_hours(1),
             inactive_kept: Duration::from_hours(1),
+            rollback: Duration::from_secs(5),
             first_backoff: Duration::from_secs(10),
             longest_backoff: Duration::from_mins(15),
         }

@@ -139,6 +139,6 @@ fn in_words_of(api: &Api, error: ApiError) -> ApiError {
 pub(crate) fn not_done(service: &str, operation: &str) -> ApiError {
     ApiError::new(
         "UnsupportedFeatureException",
-        format!("This local AWS does not do {service}'s {operation}; see docs/fidelity.md for what it does"),
+        format!("This local AWS does not do {service}'s {operation}"),
     )
 }

@@ -48,7 +48,7 @@ fn active(state: &mut State, service: &mut Service, now: Time) {
     if moves.is_stuck {
         service.events.complain(&mut state.random, now, &service.key.name, words::STUCK);
     }
-    drop_empty_deployments(state, service);
+    drop_empty_deployments(state, service, now);
     if moves.start == 0 && moves.stop.is_empty() && moves.stop_unhealthy.is_empty() {
         settle(state, service, &situation, now);
     }
@@ -217,8 +217,18 @@ fn scaling_reason(service: &Service) -> String {
     format!("Scaling activity initiated by (deployment {id})")
 }
 
-/// An ACTIVE deployment leaves the list when its tasks are gone.
-fn drop_empty_deployments(state: &State, service: &mut Service) {
+/// An ACTIVE deployment leaves the list when its tasks are gone; in a rollback not before its time.
+fn drop_empty_deployments(state: &mut State, service: &mut Service, now: Time) {
+    let rolls_back = service
+        .ongoing()
+        .is_some_and(|ongoing| ongoing.status == ServiceDeploymentStatus::RollbackInProgress);
+    if let Some(primary) = service.deployments.first().filter(|_| rolls_back) {
+        let done = primary.created_at.after(state.timing.rollback);
+        if now < done {
+            state.agenda.alarm(done, Alarm::Service(service.key.clone()));
+            return;
+        }
+    }
     let tasks = service.live.iter().filter_map(|id| state.tasks.get(id));
     let numbers: Vec<u64> =
         tasks.filter(|task| task.status < TaskStatus::Deprovisioning).filter_map(Task::deployment).collect();

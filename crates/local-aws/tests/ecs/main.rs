@@ -1,0 +1,30 @@
+//! The local ECS through its wire, with scripted tasks in virtual time.
+
+#[cfg(test)]
+mod circuit_breaker;
+#[cfg(test)]
+mod clusters;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod read_back;
+#[cfg(test)]
+mod rolling;
+#[cfg(test)]
+mod scale;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod task_definitions;
+#[cfg(test)]
+mod tasks;
+#[cfg(test)]
+mod updates;
