@@ -11,94 +11,47 @@
 mod filter;
 mod position;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use self::{filter::Terms, position::Position};
-use crate::{driver::LogLine, error::ApiError};
+use crate::{driver::LogLine, ecs::LogStream, error::ApiError};
 
 /// Most events of a page, and streams of one. Source: the model's limits.
 const PAGE_OF_EVENTS: usize = 10_000;
 const PAGE_OF_STREAMS: usize = 50;
 
-/// A container's stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogStream {
-    pub(crate) group: String,
-    pub(crate) name: String,
-    pub(crate) task_id: String,
-    pub(crate) container: String,
-    pub(crate) created_ms: u64,
-}
+/// The streams of one group by name.
+pub(crate) type Streams = BTreeMap<String, LogStream>;
 
-impl LogStream {
-    /// The stream of a container with this `logConfiguration`; `None` where it has another driver.
-    pub(crate) fn of(
-        log_configuration: Option<&Value>,
-        task_id: &str,
-        container: &str,
-        created_ms: u64,
-    ) -> Option<Self> {
-        let configuration = log_configuration?;
-        if configuration.get("logDriver").and_then(Value::as_str) != Some("awslogs") {
-            return None;
-        }
-        let option = |name: &str| configuration.get("options")?.get(name)?.as_str();
-        // Without a prefix ECS names the stream after the container's id, which nobody knows here.
-        let name = match option("awslogs-stream-prefix") {
-            Some(prefix) => format!("{prefix}/{container}/{task_id}"),
-            None => format!("{container}/{task_id}"),
-        };
-        Some(Self {
-            group: option("awslogs-group")?.to_owned(),
-            name,
-            task_id: task_id.to_owned(),
-            container: container.to_owned(),
-            created_ms,
-        })
-    }
-}
+/// Reads the lines that are kept of a stream, oldest first.
+type Read<'a> = &'a dyn Fn(&LogStream) -> Vec<LogLine>;
 
 /// Answers an operation whose request the table has found right.
 ///
-/// `streams` are all that exist, `read` gives the lines that are kept of one, oldest first.
+/// `streams` are those of the request's [group](group_name), `None` where there is no such group.
 pub(crate) fn call(
     operation: &str,
     input: &Value,
-    streams: &[LogStream],
-    read: &dyn Fn(&LogStream) -> Vec<LogLine>,
+    streams: Option<&Streams>,
+    read: Read<'_>,
 ) -> Result<Value, ApiError> {
-    let group = group_name(input)?;
-    let mut streams: Vec<&LogStream> = streams.iter().filter(|stream| stream.group == group).collect();
-    if streams.is_empty() {
-        return Err(not_found("log group"));
-    }
-    streams.sort_by(|one, other| one.name.cmp(&other.name));
+    let streams = streams.ok_or_else(|| not_found("log group"))?;
     match operation {
-        "GetLogEvents" => get_log_events(input, &streams, read),
-        "FilterLogEvents" => filter_log_events(input, &streams, read),
-        "DescribeLogStreams" => describe_log_streams(input, &streams, read),
+        "GetLogEvents" => get_log_events(input, streams, read),
+        "FilterLogEvents" => filter_log_events(input, streams, read),
+        "DescribeLogStreams" => describe_log_streams(input, streams, read),
         other => Err(invalid(format!("this local CloudWatch Logs does not do {other}"))),
     }
 }
 
-fn get_log_events(
-    input: &Value,
-    streams: &[&LogStream],
-    read: &dyn Fn(&LogStream) -> Vec<LogLine>,
-) -> Result<Value, ApiError> {
+fn get_log_events(input: &Value, streams: &Streams, read: Read<'_>) -> Result<Value, ApiError> {
     let name = text(input, "logStreamName").unwrap_or_default();
-    let stream = streams
-        .iter()
-        .find(|stream| stream.name == name)
-        .ok_or_else(|| not_found("log stream"))?;
+    let stream = streams.get(name).ok_or_else(|| not_found("log stream"))?;
     let lines: Vec<LogLine> = read(stream).into_iter().filter(within(input)).collect();
-    let limit = number(input, "limit")
-        .unwrap_or(PAGE_OF_EVENTS)
-        .min(PAGE_OF_EVENTS);
-    let from_head = input
-        .get("startFromHead")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+    let limit = number(input, "limit").unwrap_or(PAGE_OF_EVENTS).min(PAGE_OF_EVENTS);
+    let from_head = input.get("startFromHead").and_then(Value::as_bool).unwrap_or_default();
     let token = text(input, "nextToken");
     let range = match token {
         Some(token) => {
@@ -129,32 +82,26 @@ fn get_log_events(
     Ok(json!({ "events": events, "nextForwardToken": forward, "nextBackwardToken": backward }))
 }
 
-fn filter_log_events(
-    input: &Value,
-    streams: &[&LogStream],
-    read: &dyn Fn(&LogStream) -> Vec<LogLine>,
-) -> Result<Value, ApiError> {
+fn filter_log_events(input: &Value, streams: &Streams, read: Read<'_>) -> Result<Value, ApiError> {
     let terms = Terms::parse(text(input, "filterPattern").unwrap_or_default()).map_err(|term| {
-        invalid(format!(
-            "this local CloudWatch Logs filters by terms only, not by {term}"
-        ))
+        invalid(format!("this local CloudWatch Logs filters by terms only, not by {term}"))
     })?;
     let names: Option<Vec<&str>> = input
         .get("logStreamNames")
         .and_then(Value::as_array)
         .map(|names| names.iter().filter_map(Value::as_str).collect());
     let prefix = text(input, "logStreamNamePrefix").unwrap_or_default();
-    let wanted = |stream: &&&LogStream| match &names {
-        Some(names) => names.contains(&stream.name.as_str()),
-        None => stream.name.starts_with(prefix),
+    let wanted = |(name, _): &(&String, &LogStream)| match &names {
+        Some(names) => names.contains(&name.as_str()),
+        None => name.starts_with(prefix),
     };
     let mut found: Vec<(i64, Value)> = Vec::new();
-    for (number, stream) in streams.iter().filter(wanted).enumerate() {
+    for (number, (name, stream)) in streams.iter().filter(wanted).enumerate() {
         for (line_number, line) in read(stream).into_iter().enumerate() {
             if within(input)(&line) && terms.match_text(&line.message) {
                 let event = json!({
                     "eventId": format!("{:020}{number:016}{line_number:020}", line.timestamp_ms),
-                    "logStreamName": stream.name,
+                    "logStreamName": name,
                     "timestamp": line.timestamp_ms,
                     "ingestionTime": line.timestamp_ms,
                     "message": line.message,
@@ -164,29 +111,18 @@ fn filter_log_events(
         }
     }
     found.sort_by_key(|(timestamp, _)| *timestamp);
-    let limit = number(input, "limit")
-        .unwrap_or(PAGE_OF_EVENTS)
-        .min(PAGE_OF_EVENTS);
-    page(
-        input,
-        "events",
-        found.into_iter().map(|(_, event)| event).collect(),
-        limit,
-    )
+    let limit = number(input, "limit").unwrap_or(PAGE_OF_EVENTS).min(PAGE_OF_EVENTS);
+    page(input, "events", found.into_iter().map(|(_, event)| event).collect(), limit)
 }
 
-fn describe_log_streams(
-    input: &Value,
-    streams: &[&LogStream],
-    read: &dyn Fn(&LogStream) -> Vec<LogLine>,
-) -> Result<Value, ApiError> {
+fn describe_log_streams(input: &Value, streams: &Streams, read: Read<'_>) -> Result<Value, ApiError> {
     let prefix = text(input, "logStreamNamePrefix").unwrap_or_default();
     let mut found: Vec<(i64, Value)> = streams
         .iter()
-        .filter(|stream| stream.name.starts_with(prefix))
-        .map(|stream| {
+        .filter(|(name, _)| name.starts_with(prefix))
+        .map(|(name, stream)| {
             let lines = read(stream);
-            let mut shown = json!({ "logStreamName": stream.name, "creationTime": stream.created_ms });
+            let mut shown = json!({ "logStreamName": name, "creationTime": stream.created_at.as_millis() });
             let last = lines.last().map_or(0, |line| line.timestamp_ms);
             if let (Some(first), Some(shown)) = (lines.first(), shown.as_object_mut()) {
                 shown.insert("firstEventTimestamp".to_owned(), first.timestamp_ms.into());
@@ -200,29 +136,18 @@ fn describe_log_streams(
         found.sort_by_key(|(last, _)| *last);
     }
     let mut shown: Vec<Value> = found.into_iter().map(|(_, shown)| shown).collect();
-    if input
-        .get("descending")
-        .and_then(Value::as_bool)
-        .unwrap_or_default()
-    {
+    if input.get("descending").and_then(Value::as_bool).unwrap_or_default() {
         shown.reverse();
     }
-    page(
-        input,
-        "logStreams",
-        shown,
-        number(input, "limit")
-            .unwrap_or(PAGE_OF_STREAMS)
-            .min(PAGE_OF_STREAMS),
-    )
+    page(input, "logStreams", shown, number(input, "limit").unwrap_or(PAGE_OF_STREAMS).min(PAGE_OF_STREAMS))
 }
 
 /// One page of a list; its token is the number of items that came before.
 fn page(input: &Value, member: &str, items: Vec<Value>, limit: usize) -> Result<Value, ApiError> {
     let start = match text(input, "nextToken") {
-        Some(token) => token
-            .parse()
-            .map_err(|_| invalid("The specified nextToken is invalid.".to_owned()))?,
+        Some(token) => {
+            token.parse().map_err(|_| invalid("The specified nextToken is invalid.".to_owned()))?
+        }
         None => 0_usize,
     };
     let total = items.len();
@@ -244,7 +169,7 @@ fn within(input: &Value) -> impl Fn(&LogLine) -> bool + '_ {
 }
 
 /// The group's name, from itself or from an ARN.
-fn group_name(input: &Value) -> Result<&str, ApiError> {
+pub(crate) fn group_name(input: &Value) -> Result<&str, ApiError> {
     let named = text(input, "logGroupName").or_else(|| text(input, "logGroupIdentifier"));
     let named =
         named.ok_or_else(|| invalid("Either logGroupName or logGroupIdentifier is needed.".to_owned()))?;
@@ -257,10 +182,7 @@ fn text<'a>(input: &'a Value, member: &str) -> Option<&'a str> {
 }
 
 fn number(input: &Value, member: &str) -> Option<usize> {
-    input
-        .get(member)
-        .and_then(Value::as_u64)
-        .and_then(|number| usize::try_from(number).ok())
+    input.get(member).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok())
 }
 
 fn invalid(message: String) -> ApiError {
@@ -268,10 +190,7 @@ fn invalid(message: String) -> ApiError {
 }
 
 fn not_found(what: &str) -> ApiError {
-    ApiError::new(
-        "ResourceNotFoundException",
-        format!("The specified {what} does not exist."),
-    )
+    ApiError::new("ResourceNotFoundException", format!("The specified {what} does not exist."))
 }
 
 #[cfg(test)]

@@ -15,11 +15,7 @@ impl Position {
         let read = lines.get(..end).unwrap_or(lines);
         read.last().map_or_else(Self::default, |last| Self {
             timestamp_ms: last.timestamp_ms,
-            count: read
-                .iter()
-                .rev()
-                .take_while(|line| line.timestamp_ms == last.timestamp_ms)
-                .count(),
+            count: read.iter().rev().take_while(|line| line.timestamp_ms == last.timestamp_ms).count(),
         })
     }
 
@@ -31,22 +27,15 @@ impl Position {
         let before = lines.get(..start).unwrap_or_default();
         Self {
             timestamp_ms: next.timestamp_ms,
-            count: before
-                .iter()
-                .rev()
-                .take_while(|line| line.timestamp_ms == next.timestamp_ms)
-                .count(),
+            count: before.iter().rev().take_while(|line| line.timestamp_ms == next.timestamp_ms).count(),
         }
     }
 
     /// The index of the first line behind this position: as many lines are ahead of it.
     pub(super) fn after(self, lines: &[LogLine]) -> usize {
         let earlier = lines.partition_point(|line| line.timestamp_ms < self.timestamp_ms);
-        let same = lines
-            .iter()
-            .skip(earlier)
-            .take_while(|line| line.timestamp_ms == self.timestamp_ms)
-            .count();
+        let same =
+            lines.iter().skip(earlier).take_while(|line| line.timestamp_ms == self.timestamp_ms).count();
         earlier + same.min(self.count)
     }
 
@@ -67,12 +56,6 @@ impl Position {
             _ => return None,
         };
         let (timestamp, count) = rest.strip_suffix("/s")?.split_once('-')?;
-        Some((
-            backward,
-            Self {
-                timestamp_ms: timestamp.parse().ok()?,
-                count: count.parse().ok()?,
-            },
-        ))
+        Some((backward, Self { timestamp_ms: timestamp.parse().ok()?, count: count.parse().ok()? }))
     }
 }
