@@ -31,6 +31,7 @@ pub struct LocalAws {
     state: Mutex<State>,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
     changed: Notify,
+    request_ids: Mutex<Random>,
 }
 
 impl LocalAws {
@@ -48,6 +49,8 @@ impl LocalAws {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
+            // Apart from the state's: ids of resources do not hang on how often one looks.
+            request_ids: Mutex::new(random.clone()),
             state: Mutex::new(State::new(config, random)),
             events: Mutex::new(Some(events)),
             changed: Notify::new(),
@@ -58,6 +61,10 @@ impl LocalAws {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_request_id(&self) -> String {
+        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).uuid()
     }
 
     pub(crate) fn parameters(&self) -> MutexGuard<'_, Parameters> {

@@ -93,7 +93,7 @@ impl LocalAws {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        if let Ok(id) = HeaderValue::from_str(&self.state().random.uuid()) {
+        if let Ok(id) = HeaderValue::from_str(&self.next_request_id()) {
             headers.insert("x-amzn-requestid", id);
         }
         response

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
+use crate::id::Random;
+
 /// The first address, 127.64.0.1: Linux answers on all of 127.0.0.0/8 without further ado.
 const FIRST: u32 = u32::from_be_bytes([127, 64, 0, 1]);
 
@@ -9,13 +11,19 @@ const FIRST: u32 = u32::from_be_bytes([127, 64, 0, 1]);
 const COUNT: u32 = (1 << 22) - 2;
 
 /// Hands out loopback addresses in turn, so that a freed one rests as long as possible.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Addresses {
     taken: BTreeSet<u32>,
     next: u32,
 }
 
 impl Addresses {
+    /// Begins anywhere in the range: two local ECS on one machine hardly ever meet.
+    pub(super) fn new(random: &mut Random) -> Self {
+        let next = u32::try_from(random.below(u64::from(COUNT))).unwrap_or(0);
+        Self { taken: BTreeSet::new(), next }
+    }
+
     /// An address that no task has; `None` when all are taken.
     pub(crate) fn take(&mut self) -> Option<Ipv4Addr> {
         for _ in 0..COUNT {
@@ -42,13 +50,21 @@ mod tests {
 
     #[test]
     fn no_two_tasks_share_an_address_and_a_freed_one_rests() {
-        let mut addresses = Addresses::default();
+        let mut addresses = Addresses { taken: BTreeSet::new(), next: COUNT - 300 };
         let first = addresses.take().unwrap();
-        assert_eq!(first, Ipv4Addr::new(127, 64, 0, 1));
         addresses.release(first);
         let many: BTreeSet<Ipv4Addr> = (0..600).map(|_| addresses.take().unwrap()).collect();
         assert_eq!(many.len(), 600);
         assert!(!many.contains(&first));
         assert!(many.iter().all(|address| !matches!(address.octets()[3], 0 | 255)));
+        assert!(many.contains(&Ipv4Addr::new(127, 64, 0, 1)), "the range starts again at its end");
+        assert!(many.iter().all(|address| (64..128).contains(&address.octets()[1])));
+    }
+
+    #[test]
+    fn two_local_ecs_begin_at_different_addresses() {
+        let first = |seed| Addresses::new(&mut Random::seeded(seed)).take().unwrap();
+        assert_ne!(first(1), first(2));
+        assert_eq!(first(1), first(1));
     }
 }

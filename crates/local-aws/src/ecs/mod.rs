@@ -65,14 +65,15 @@ pub(crate) struct State {
 
 impl State {
     /// An ECS in which nothing exists.
-    pub(crate) fn new(config: Config, random: Random) -> Self {
+    pub(crate) fn new(config: Config, mut random: Random) -> Self {
+        let addresses = Addresses::new(&mut random);
         Self {
             random,
             agenda: Agenda::default(),
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             log_streams: LogStreams::default(),
-            addresses: Addresses::default(),
+            addresses,
             names: Names::new(&config.account, &config.region),
             identical_update_deploys: config.identical_update_deploys,
             timing: config.timing,

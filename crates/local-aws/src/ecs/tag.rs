@@ -85,8 +85,8 @@ fn tags_of<'a>(state: &'a mut State, request: &Value) -> Result<&'a mut Tags, Ap
         ("service", [cluster, name]) => {
             let service = state.services.get_mut(&super::ServiceKey::new(cluster, name));
             let service = service.filter(|service| service.is_active());
-            let missing = || ApiError::new("ServiceNotFoundException", "Service not found.");
-            service.map(|service| &mut service.tags).ok_or_else(missing)
+            // None of the tagging operations has a ServiceNotFoundException in its model.
+            service.map(|service| &mut service.tags).ok_or_else(unknown)
         }
         ("task", [_, id]) => state.tasks.get_mut(*id).map(|task| &mut task.tags).ok_or_else(unknown),
         ("task-definition", [name]) => {

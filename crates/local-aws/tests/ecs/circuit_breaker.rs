@@ -218,6 +218,24 @@ async fn a_healthy_task_sets_the_count_back_unless_it_is_cumulative() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn failed_tasks_are_shown_until_a_task_becomes_healthy() {
+    let lab = Lab::start().await;
+    lab.script("web:1", Script { health: vec![(SECOND * 30, true)], ..Script::serves() });
+    let arn = lab.register_checked("web:1").await;
+    lab.create(&arn, 2, json!({})).await;
+    lab.pass(SECOND * 5).await;
+    let first = last_part(&lab.tasks("RUNNING").await[0]["taskArn"]);
+    lab.driver.exit(&first, "web", 1);
+    lab.pass(SECOND * 5).await;
+    assert_eq!(lab.primary().await["failedTasks"], 1);
+    lab.pass(SECOND * 25).await;
+    let primary = lab.primary().await;
+    assert_eq!(primary["rolloutState"], "IN_PROGRESS", "the replacement is not healthy yet");
+    assert_eq!(primary["failedTasks"], 0);
+    lab.until_stable().await;
+}
+
 fn last_part(arn: &Value) -> String {
     arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned()
 }

@@ -78,7 +78,8 @@ impl TaskDefinition {
 impl State {
     /// The ACTIVE revision that a request names: by ARN, `family:revision`, or `family` for the latest.
     pub(super) fn usable_definition(&self, reference: &str) -> Result<Arc<TaskDefinition>, ApiError> {
-        let registered = self.registered(reference)?;
+        let registered =
+            self.registered(reference).map_err(|_| ApiError::client("TaskDefinition not found."))?;
         if registered.status == Status::Active {
             Ok(Arc::clone(&registered.definition))
         } else {

@@ -111,22 +111,22 @@ pub(in crate::ecs) fn list(state: &State, request: &Value) -> Result<Value, ApiE
     let size = page::size(request.whole("maxResults"), 100, 100)?;
     let after = page::key(request.text("nextToken"))?.map(|key| position(&key)).transpose()?;
     let status = request.text("status").unwrap_or("ACTIVE");
-    let wanted = |family: &str, registered: &Registered| {
-        registered.status.name() == status && request.text("familyPrefix").is_none_or(|name| name == family)
+    let families: Vec<(&String, &Family)> = match request.text("familyPrefix") {
+        // In this operation it is a whole name. Source: the API's description of ListTaskDefinitions.
+        Some(name) => state.families.get_key_value(name).into_iter().collect(),
+        None => state.families.iter().collect(),
     };
-    let all = state.families.iter().flat_map(|(family, known)| {
+    let all = families.into_iter().flat_map(|(family, known)| {
         known.revisions.iter().map(move |(revision, registered)| (family.as_str(), *revision, registered))
     });
-    let mut all: Vec<_> = all.filter(|(family, _, registered)| wanted(family, registered)).collect();
-    if request.text("sort") == Some("DESC") {
-        all.reverse();
-    }
     let descending = request.text("sort") == Some("DESC");
-    let rest = all.into_iter().filter(|(family, revision, _)| {
-        after.as_ref().is_none_or(|(last_family, last_revision)| {
+    let all: Box<dyn Iterator<Item = _>> = if descending { Box::new(all.rev()) } else { Box::new(all) };
+    let rest = all.filter(|(family, revision, registered)| {
+        let is_behind = after.as_ref().is_none_or(|(last_family, last_revision)| {
             let ordering = (*family, *revision).cmp(&(last_family.as_str(), *last_revision));
             if descending { ordering.is_lt() } else { ordering.is_gt() }
-        })
+        });
+        is_behind && registered.status.name() == status
     });
     let page = page::cut(rest, size, |(family, revision, _)| format!("{family}:{revision}"));
     let arns: Vec<&str> = page.items.iter().map(|(_, _, known)| known.definition.arn.as_str()).collect();
