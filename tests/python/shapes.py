@@ -12,6 +12,8 @@ COMMON_ERRORS = {
     "SerializationException",
     "ThrottlingException",
     "UnknownOperationException",
+    # Not AWS's: the local AWS answers it to operations that it does not do.
+    "UnsupportedFeatureException",
     "ValidationException",
 }
 

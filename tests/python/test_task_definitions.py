@@ -87,7 +87,7 @@ def test_families_are_listed_by_prefix_and_status(ecs, name):
     ("change", "text"),
     [
         ({"cpu": "256", "memory": "8192"}, "No Fargate configuration exists for given values"),
-        ({"cpu": "300"}, "cpu"),
+        ({"cpu": "300"}, "No Fargate configuration exists for given values"),
         ({"networkMode": "bridge"}, "awsvpc"),
         ({"containerDefinitions": []}, "ontainer"),
         ({"containerDefinitions": [CONTAINER | {"links": ["x"]}]}, "links"),

@@ -127,54 +127,36 @@ impl ImageMap {
 
     /// Reads a JSON file; relative paths in it start from its folder.
     pub fn read(path: &Path) -> Result<Self, ImageMapError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ImageMapError::Read {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let file: File = serde_json::from_str(&text).map_err(|source| ImageMapError::Form {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ImageMapError::Read { path: path.to_path_buf(), source })?;
+        let file: File = serde_json::from_str(&text)
+            .map_err(|source| ImageMapError::Form { path: path.to_path_buf(), source })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-        Self::new(
-            file.images
-                .into_iter()
-                .map(|entry| entry.relative_to(&folder))
-                .collect(),
-        )
+        Self::new(file.images.into_iter().map(|entry| entry.relative_to(&folder)).collect())
     }
 
-    /// Puts the entry of a flag, `PATTERN=PROGRAM [ARGUMENT...]`, before all others.
+    /// Puts the entry of a flag, `PATTERN=PROGRAM [ARGUMENT...]`, before all others; a relative program
+    /// starts from this process's folder.
     pub fn put_first(&mut self, flag: &str) -> Result<(), ImageMapError> {
         let words = flag.split_once('=').map(|(pattern, program)| {
-            (
-                pattern.trim(),
-                program.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
-            )
+            (pattern.trim(), program.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         });
         let Some((pattern, entry_point)) = words.filter(|(_, words)| !words.is_empty()) else {
-            return Err(ImageMapError::Flag {
-                flag: flag.to_owned(),
-            });
+            return Err(ImageMapError::Flag { flag: flag.to_owned() });
         };
-        let entry = ImageEntry {
-            image: pattern.to_owned(),
-            entry_point,
-            ..ImageEntry::default()
-        };
+        let entry = ImageEntry { image: pattern.to_owned(), entry_point, ..ImageEntry::default() };
         entry.check()?;
-        self.entries.insert(0, entry);
+        // A task does not run where the flag was written.
+        let here = std::env::current_dir().unwrap_or_default();
+        self.entries.insert(0, entry.relative_to(&here));
         Ok(())
     }
 
     /// The first entry that matches a reference, and the tag that the reference stands for.
     pub(crate) fn find(&self, image: &str) -> Option<(&ImageEntry, String)> {
         let reference = Reference::parse(image);
-        let entry = self
-            .entries
-            .iter()
-            .find(|entry| reference.matches(&Reference::parse(&entry.image)))?;
+        let entry = self.entries.iter().find(|entry| reference.matches(&Reference::parse(&entry.image)))?;
         let tag = match (reference.tag, reference.digest, &entry.tag) {
             (Some(tag), _, _) => tag.to_owned(),
             (None, Some(_), Some(tag)) => tag.clone(),
@@ -191,21 +173,12 @@ impl ImageEntry {
             return Err(ImageMapError::NoPattern);
         }
         if self.entry_point.is_empty() && self.command.is_empty() {
-            return Err(ImageMapError::NoProgram {
-                image: self.image.clone(),
-            });
+            return Err(ImageMapError::NoProgram { image: self.image.clone() });
         }
-        let texts = self
-            .entry_point
-            .iter()
-            .chain(&self.command)
-            .chain(self.environment.values());
+        let texts = self.entry_point.iter().chain(&self.command).chain(self.environment.values());
         for text in texts.chain(&self.working_directory) {
             if let Err(placeholder) = expand(text, None) {
-                return Err(ImageMapError::UnknownPlaceholder {
-                    image: self.image.clone(),
-                    placeholder,
-                });
+                return Err(ImageMapError::UnknownPlaceholder { image: self.image.clone(), placeholder });
             }
         }
         Ok(())
@@ -248,22 +221,14 @@ impl Placeholders<'_> {
 /// Replaces placeholders; fails with the name of an unknown one. Braces around anything that is not
 /// a word of small letters (JSON, for one) are text.
 fn expand(text: &str, values: Option<&Placeholders<'_>>) -> Result<String, String> {
-    const NONE: Placeholders<'static> = Placeholders {
-        address: "",
-        tag: "",
-        task_id: "",
-        family: "",
-        container: "",
-    };
+    const NONE: Placeholders<'static> =
+        Placeholders { address: "", tag: "", task_id: "", family: "", container: "" };
     let values = values.unwrap_or(&NONE);
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
-        let name = after
-            .split_once('}')
-            .map(|(name, _)| name)
-            .filter(|name| is_word(name));
+        let name = after.split_once('}').map(|(name, _)| name).filter(|name| is_word(name));
         if let Some(escaped) = after.strip_prefix('{') {
             filled.push('{');
             rest = escaped;
@@ -280,10 +245,7 @@ fn expand(text: &str, values: Option<&Placeholders<'_>>) -> Result<String, Strin
 }
 
 fn is_word(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
 }
 
 /// An image reference, or a pattern for some, in its parts.
@@ -305,11 +267,7 @@ impl<'a> Reference<'a> {
             Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
             _ => (name, None),
         };
-        Self {
-            repository,
-            tag,
-            digest,
-        }
+        Self { repository, tag, digest }
     }
 
     fn matches(&self, pattern: &Reference<'_>) -> bool {
@@ -360,11 +318,7 @@ mod tests {
     use super::*;
 
     fn entry(image: &str) -> ImageEntry {
-        ImageEntry {
-            image: image.into(),
-            entry_point: vec!["true".into()],
-            ..ImageEntry::default()
-        }
+        ImageEntry { image: image.into(), entry_point: vec!["true".into()], ..ImageEntry::default() }
     }
 
     #[test]
@@ -382,17 +336,9 @@ mod tests {
             ("api:1.*", digest, false),
             (digest, digest, true),
             (digest, "api:1.4", false),
-            (
-                "*/api",
-                "123456789012.dkr.ecr.eu-central-1.amazonaws.com/api:1.4",
-                true,
-            ),
+            ("*/api", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/api:1.4", true),
             ("*/api", "registry.example.com:5000/team/api", true),
-            (
-                "registry.example.com:5000/api",
-                "registry.example.com:5000/api:2",
-                true,
-            ),
+            ("registry.example.com:5000/api", "registry.example.com:5000/api:2", true),
             ("*/api", "registry.example.com/web", false),
             ("a?i:?", "api:1", true),
             ("*a*b*", "xxaxxbxx", true),
@@ -410,16 +356,13 @@ mod tests {
         map.put_first("api=/bin/echo hello  world").unwrap();
         let (found, _) = map.find("api:1.4").unwrap();
         assert_eq!(found.entry_point, ["/bin/echo", "hello", "world"]);
+        map.put_first("tool=./tool ./as-is").unwrap();
+        let here = std::env::current_dir().unwrap().join("./tool");
+        assert_eq!(map.find("tool").unwrap().0.entry_point, [here.to_str().unwrap(), "./as-is"]);
         for flag in ["api", "api=", "api= "] {
-            assert!(
-                matches!(map.put_first(flag), Err(ImageMapError::Flag { .. })),
-                "{flag}"
-            );
+            assert!(matches!(map.put_first(flag), Err(ImageMapError::Flag { .. })), "{flag}");
         }
-        assert!(matches!(
-            map.put_first("=/bin/true"),
-            Err(ImageMapError::NoPattern)
-        ));
+        assert!(matches!(map.put_first("=/bin/true"), Err(ImageMapError::NoPattern)));
     }
 
     #[test]
@@ -435,11 +378,7 @@ mod tests {
             (tagged.clone(), digest, "1.4"),
             (tagged, "api:2", "2"),
         ] {
-            assert_eq!(
-                ImageMap::new(vec![entry]).unwrap().find(image).unwrap().1,
-                tag,
-                "{image}"
-            );
+            assert_eq!(ImageMap::new(vec![entry]).unwrap().find(image).unwrap().1, tag, "{image}");
         }
     }
 
@@ -470,23 +409,14 @@ mod tests {
         let mut wrong = entry("api");
         wrong.environment.insert("LISTEN".into(), "{adress}:8000".into());
         let text = ImageMap::new(vec![wrong]).unwrap_err().to_string();
-        assert!(
-            text.contains("`api` uses {adress}; there are {address}"),
-            "{text}"
-        );
+        assert!(text.contains("`api` uses {adress}; there are {address}"), "{text}");
         assert!(text.contains("write {{adress} for"), "{text}");
     }
 
     #[test]
     fn an_entry_without_a_program_is_refused() {
-        let empty = ImageEntry {
-            image: "api".into(),
-            ..ImageEntry::default()
-        };
-        assert!(matches!(
-            ImageMap::new(vec![empty]),
-            Err(ImageMapError::NoProgram { .. })
-        ));
+        let empty = ImageEntry { image: "api".into(), ..ImageEntry::default() };
+        assert!(matches!(ImageMap::new(vec![empty]), Err(ImageMapError::NoProgram { .. })));
     }
 
     #[test]
@@ -499,19 +429,13 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let map = ImageMap::read(&path).unwrap();
         let (found, _) = map.find("api").unwrap();
-        assert_eq!(
-            found.entry_point,
-            [root.join("./bin/api").to_str().unwrap(), "./as-is"]
-        );
+        assert_eq!(found.entry_point, [root.join("./bin/api").to_str().unwrap(), "./as-is"]);
         assert_eq!(found.working_directory.as_deref(), root.join("data").to_str());
         assert_eq!(found.bin, [root.join("bin")]);
         assert_eq!(map.find("sh").unwrap().0.command, ["sh"]);
 
         std::fs::write(&path, r#"{"images": [{"image": "api", "entrypoint": []}]}"#).unwrap();
         assert!(matches!(ImageMap::read(&path), Err(ImageMapError::Form { .. })));
-        assert!(matches!(
-            ImageMap::read(&root.join("no.json")),
-            Err(ImageMapError::Read { .. })
-        ));
+        assert!(matches!(ImageMap::read(&root.join("no.json")), Err(ImageMapError::Read { .. })));
     }
 }

@@ -76,9 +76,7 @@ fn chain(failure: &Failure) -> String {
 fn start_logging(options: &Options) -> Result<(), Failure> {
     let filter =
         EnvFilter::try_new(&options.log).map_err(|source| Failure::Log(options.log.clone(), source))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match options.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -106,17 +104,14 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     let driver = Arc::new(ProcessDriver::new(config, sender));
     let local = Arc::new(LocalAws::new(options.config(), clock, driver.clone(), events));
     for (name, value) in parameters {
-        local
-            .put_parameter(&name, &value)
-            .map_err(|source| Failure::Parameter(name, source))?;
+        local.put_parameter(&name, &value).map_err(|source| Failure::Parameter(name, source))?;
     }
     for fault in &options.faults {
         local.add_fault(fault.clone());
     }
 
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|source| Failure::Listen(options.listen, source))?;
+    let listener =
+        TcpListener::bind(options.listen).await.map_err(|source| Failure::Listen(options.listen, source))?;
     let address = listener.local_addr()?;
     writeln!(io::stdout(), "http://{address}")?;
     io::stdout().flush()?;
@@ -146,10 +141,7 @@ struct Stops {
 
 impl Stops {
     fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     async fn next(&mut self) {
@@ -172,13 +164,8 @@ impl StateFolder {
         let path = named
             .unwrap_or_else(|| std::env::temp_dir().join(format!("coxswain-local-{}", std::process::id())));
         // A temporary folder must be new: somebody else's of that name would see the tasks' output.
-        let made = fs::DirBuilder::new()
-            .mode(0o700)
-            .recursive(!is_temporary)
-            .create(&path);
-        let path = made
-            .and_then(|()| path.canonicalize())
-            .map_err(|source| Failure::State(path, source))?;
+        let made = fs::DirBuilder::new().mode(0o700).recursive(!is_temporary).create(&path);
+        let path = made.and_then(|()| path.canonicalize()).map_err(|source| Failure::State(path, source))?;
         Ok(Self { path, is_temporary })
     }
 }

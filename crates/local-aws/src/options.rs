@@ -63,12 +63,7 @@ pub(crate) struct Options {
     seed: Option<u64>,
 
     /// What is logged to standard error, such as `debug` or `coxswain_local_aws=debug`.
-    #[arg(
-        long,
-        value_name = "FILTER",
-        default_value = "info",
-        env = "COXSWAIN_LOCAL_LOG"
-    )]
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "COXSWAIN_LOCAL_LOG")]
     pub(crate) log: String,
 
     /// How it is logged.
@@ -98,10 +93,7 @@ pub(crate) enum OptionsError {
     #[error("cannot read the parameters in {}", path.display())]
     ReadParameters { path: PathBuf, source: std::io::Error },
     #[error("{} is not {{\"NAME\": \"VALUE\"}}", path.display())]
-    ParameterForm {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    ParameterForm { path: PathBuf, source: serde_json::Error },
 }
 
 impl Options {
@@ -129,12 +121,7 @@ impl Options {
     }
 
     pub(crate) fn image_map(&self) -> Result<ImageMap, OptionsError> {
-        let mut map = self
-            .images
-            .as_deref()
-            .map(ImageMap::read)
-            .transpose()?
-            .unwrap_or_default();
+        let mut map = self.images.as_deref().map(ImageMap::read).transpose()?.unwrap_or_default();
         for flag in self.more_images.iter().rev() {
             map.put_first(flag)?;
         }
@@ -145,14 +132,10 @@ impl Options {
     pub(crate) fn parameters(&self) -> Result<BTreeMap<String, String>, OptionsError> {
         let mut parameters = BTreeMap::new();
         if let Some(path) = &self.parameter_file {
-            let text = fs::read_to_string(path).map_err(|source| OptionsError::ReadParameters {
-                path: path.clone(),
-                source,
-            })?;
-            parameters = serde_json::from_str(&text).map_err(|source| OptionsError::ParameterForm {
-                path: path.clone(),
-                source,
-            })?;
+            let text = fs::read_to_string(path)
+                .map_err(|source| OptionsError::ReadParameters { path: path.clone(), source })?;
+            parameters = serde_json::from_str(&text)
+                .map_err(|source| OptionsError::ParameterForm { path: path.clone(), source })?;
         }
         parameters.extend(self.parameters.iter().cloned());
         Ok(parameters)
@@ -185,22 +168,12 @@ mod tests {
     #[test]
     fn an_address_that_other_machines_reach_is_refused_unless_allowed() {
         for address in ["127.0.0.1:0", "127.8.0.1:1", "[::1]:1"] {
-            assert!(
-                options(&["--listen", address]).check_address().is_ok(),
-                "{address}"
-            );
+            assert!(options(&["--listen", address]).check_address().is_ok(), "{address}");
         }
         for address in ["0.0.0.0:1", "192.0.2.1:1", "[::]:1"] {
-            let text = options(&["--listen", address])
-                .check_address()
-                .unwrap_err()
-                .to_string();
+            let text = options(&["--listen", address]).check_address().unwrap_err().to_string();
             assert!(text.contains("--allow-remote"), "{text}");
-            assert!(
-                options(&["--listen", address, "--allow-remote"])
-                    .check_address()
-                    .is_ok()
-            );
+            assert!(options(&["--listen", address, "--allow-remote"]).check_address().is_ok());
         }
     }
 
@@ -210,9 +183,7 @@ mod tests {
         let path = folder.path().join("parameters.json");
         std::fs::write(&path, r#"{"/a": "file", "/b": "file"}"#).unwrap();
         let file = path.to_str().unwrap();
-        let found = options(&["--parameters", file, "--parameter", "/b=x=y"])
-            .parameters()
-            .unwrap();
+        let found = options(&["--parameters", file, "--parameter", "/b=x=y"]).parameters().unwrap();
         let expected = [("/a", "file"), ("/b", "x=y")].map(|(name, value)| (name.into(), value.into()));
         assert_eq!(found, BTreeMap::from(expected));
         std::fs::write(&path, "[]").unwrap();
@@ -224,12 +195,9 @@ mod tests {
 
     #[test]
     fn what_is_no_account_parameter_or_fault_is_refused() {
-        for arguments in [
-            ["--account", "12345"],
-            ["--parameter", "=x"],
-            ["--parameter", "x"],
-            ["--fault", "burn:*"],
-        ] {
+        for arguments in
+            [["--account", "12345"], ["--parameter", "=x"], ["--parameter", "x"], ["--fault", "burn:*"]]
+        {
             let all = [&["coxswain-local"], arguments.as_slice()].concat();
             assert!(Options::try_parse_from(all).is_err(), "{arguments:?}");
         }

@@ -47,17 +47,11 @@ impl Container {
         };
         let last = match may_start {
             Ok(true) => Box::pin(self.start_and_end()).await,
-            Ok(false) => TaskEventKind::Exited {
-                exit_code: None,
-                reason: None,
-            },
+            Ok(false) => TaskEventKind::Exited { exit_code: None, reason: None },
             Err(why) => TaskEventKind::CannotStart(why),
         };
         let end = match &last {
-            TaskEventKind::Exited {
-                exit_code: Some(code),
-                ..
-            } => Progress::Exited(*code),
+            TaskEventKind::Exited { exit_code: Some(code), .. } => Progress::Exited(*code),
             _ => Progress::NeverStarted,
         };
         self.report(last);
@@ -68,10 +62,7 @@ impl Container {
         match self.start().await {
             Ok((process, invocation, output)) => {
                 let exit_code = self.supervise(process, &invocation, output).await;
-                TaskEventKind::Exited {
-                    exit_code: Some(exit_code),
-                    reason: None,
-                }
+                TaskEventKind::Exited { exit_code: Some(exit_code), reason: None }
             }
             Err(why) => TaskEventKind::CannotStart(why),
         }
@@ -106,10 +97,9 @@ impl Container {
         }
         match process.start().await {
             Start::Started => Ok((process, invocation, output)),
-            Start::Failed(why) => Err(format!(
-                "CannotStartContainerError: exec: \"{}\": {why}",
-                invocation.program
-            )),
+            Start::Failed(why) => {
+                Err(format!("CannotStartContainerError: exec: \"{}\": {why}", invocation.program))
+            }
         }
     }
 
@@ -194,11 +184,7 @@ impl Container {
     }
 
     fn report(&self, kind: TaskEventKind) {
-        let event = TaskEvent {
-            task_id: self.task.task_id.clone(),
-            container: self.spec.name.clone(),
-            kind,
-        };
+        let event = TaskEvent { task_id: self.task.task_id.clone(), container: self.spec.name.clone(), kind };
         // Nobody listens any more: the state machine is gone, and the tasks are about to be.
         let _ = self.shared.events.send(event);
     }
@@ -213,9 +199,7 @@ async fn wait_for(
         let why = match progress {
             None => "does not exist",
             Some(progress) => {
-                let decided = progress
-                    .wait_for(|progress| gate(condition, *progress) != Gate::Wait)
-                    .await;
+                let decided = progress.wait_for(|progress| gate(condition, *progress) != Gate::Wait).await;
                 match decided.map(|progress| gate(condition, *progress)) {
                     Ok(Gate::Never(why)) => why,
                     Ok(Gate::Open | Gate::Wait) => continue,

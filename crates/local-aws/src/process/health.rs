@@ -20,12 +20,7 @@ pub(super) struct Health {
 
 impl Health {
     pub(super) fn new(check: &HealthCheck) -> Self {
-        Self {
-            retries: check.retries.max(1),
-            start_period: check.start_period,
-            failures: 0,
-            verdict: None,
-        }
+        Self { retries: check.retries.max(1), start_period: check.start_period, failures: 0, verdict: None }
     }
 
     /// Takes in one check's result; `age` is the container's when the check ended.
@@ -40,11 +35,7 @@ impl Health {
             return None;
         }
         self.failures = self.failures.saturating_add(1);
-        if self.failures >= self.retries {
-            self.change(false)
-        } else {
-            None
-        }
+        if self.failures >= self.retries { self.change(false) } else { None }
     }
 
     fn change(&mut self, healthy: bool) -> Option<bool> {

@@ -29,11 +29,7 @@ impl Invocation {
     /// The same surroundings with another command line; `None` where that is empty.
     pub(super) fn with_command(&self, command: Vec<String>) -> Option<Self> {
         let mut words = command.into_iter();
-        Some(Self {
-            program: words.next()?,
-            arguments: words.collect(),
-            ..self.clone()
-        })
+        Some(Self { program: words.next()?, arguments: words.collect(), ..self.clone() })
     }
 
     /// Works out what a container runs; an error is the task's stopped reason.
@@ -61,12 +57,7 @@ impl Invocation {
             family: family(&task.task_definition_arn),
             container: &container.name,
         };
-        let fill = |words: &[String]| {
-            words
-                .iter()
-                .map(|word| placeholders.fill(word))
-                .collect::<Vec<_>>()
-        };
+        let fill = |words: &[String]| words.iter().map(|word| placeholders.fill(word)).collect::<Vec<_>>();
         let mut words = command_line(container, &fill(&image.entry_point), &fill(&image.command)).into_iter();
         let Some(program) = words.next() else {
             return Err("CannotCreateContainerError: no command specified".to_owned());
@@ -84,19 +75,14 @@ impl Invocation {
         for (name, value) in &container.environment {
             environment.insert(name.into(), value.into());
         }
-        let path = environment
-            .entry("PATH".into())
-            .or_insert_with(|| DEFAULT_PATH.into());
+        let path = environment.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
         for bin in image.bin.iter().rev() {
             let mut longer = bin.clone().into_os_string();
             longer.push(":");
             longer.push(&*path);
             *path = longer;
         }
-        let stated = image
-            .working_directory
-            .as_ref()
-            .map(|directory| placeholders.fill(directory));
+        let stated = image.working_directory.as_ref().map(|directory| placeholders.fill(directory));
         let directory = stated.or_else(|| container.working_directory.clone());
         Ok(Self {
             label: format!("{}/{}", placeholders.family, container.name),
@@ -119,9 +105,7 @@ fn command_line(container: &ContainerSpec, entry_point: &[String], command: &[St
 
 /// `api` of `arn:aws:ecs:eu-central-1:123456789012:task-definition/api:7`.
 fn family(task_definition_arn: &str) -> &str {
-    let name = task_definition_arn
-        .rsplit_once('/')
-        .map_or(task_definition_arn, |(_, name)| name);
+    let name = task_definition_arn.rsplit_once('/').map_or(task_definition_arn, |(_, name)| name);
     name.split_once(':').map_or(name, |(family, _)| family)
 }
 
@@ -158,15 +142,8 @@ mod tests {
             address: Ipv4Addr::new(127, 64, 0, 2),
             containers: vec![container.clone()],
         };
-        let parent = [
-            ("PATH", "/parent"),
-            ("HOME", "/home/me"),
-            ("AWS_SECRET_ACCESS_KEY", "x"),
-        ];
-        let inherited = parent
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
+        let parent = [("PATH", "/parent"), ("HOME", "/home/me"), ("AWS_SECRET_ACCESS_KEY", "x")];
+        let inherited = parent.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let images = ImageMap::new(vec![image]).unwrap();
         Invocation::of(&task, container, &images, &inherited, Path::new("/scratch"))
     }
@@ -192,11 +169,8 @@ mod tests {
             (&["/bin/sh"], &[], &["/bin/sh"]),
             (&["/bin/sh"], &["-c", "true"], &["/bin/sh", "-c", "true"]),
         ] {
-            let spec = ContainerSpec {
-                entry_point: words(entry_point),
-                command: words(command),
-                ..container()
-            };
+            let spec =
+                ContainerSpec { entry_point: words(entry_point), command: words(command), ..container() };
             let made = invocation(&spec, image()).unwrap();
             let line: Vec<_> = std::iter::once(made.program).chain(made.arguments).collect();
             assert_eq!(line, expected);
@@ -214,12 +188,8 @@ mod tests {
         let mut spec = container();
         spec.environment.insert("LISTEN".into(), "{address}".into());
         let made = invocation(&spec, image).unwrap();
-        let expected = [
-            ("HOME", "/home/me"),
-            ("LISTEN", "{address}"),
-            ("PATH", "/parent"),
-            ("VERSION", "1.4 of api"),
-        ];
+        let expected =
+            [("HOME", "/home/me"), ("LISTEN", "{address}"), ("PATH", "/parent"), ("VERSION", "1.4 of api")];
         let found: Vec<_> = made
             .environment
             .iter()
@@ -239,20 +209,11 @@ mod tests {
     #[test]
     fn the_images_directory_wins_over_the_containers_and_without_either_there_is_scratch_space() {
         let directory = |image: Option<&str>, own: Option<&str>| {
-            let entry = ImageEntry {
-                working_directory: image.map(str::to_owned),
-                ..super::tests::image()
-            };
-            let spec = ContainerSpec {
-                working_directory: own.map(str::to_owned),
-                ..container()
-            };
+            let entry = ImageEntry { working_directory: image.map(str::to_owned), ..super::tests::image() };
+            let spec = ContainerSpec { working_directory: own.map(str::to_owned), ..container() };
             invocation(&spec, entry).unwrap().directory
         };
-        assert_eq!(
-            directory(Some("/srv/{family}"), Some("/app")),
-            Path::new("/srv/api")
-        );
+        assert_eq!(directory(Some("/srv/{family}"), Some("/app")), Path::new("/srv/api"));
         assert_eq!(directory(None, Some("/app")), Path::new("/app"));
         assert_eq!(directory(None, None), Path::new("/scratch"));
     }

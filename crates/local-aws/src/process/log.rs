@@ -44,14 +44,7 @@ impl ContainerLog {
                 |error| tracing::warn!(path = %path.display(), %error, "a log is kept in memory only"),
             )
             .ok();
-        Self {
-            clock,
-            kept: Mutex::new(Kept {
-                lines: VecDeque::new(),
-                bytes: 0,
-                file,
-            }),
-        }
+        Self { clock, kept: Mutex::new(Kept { lines: VecDeque::new(), bytes: 0, file }) }
     }
 
     /// Reads lines to the end of a container's output.
@@ -69,19 +62,12 @@ impl ContainerLog {
     /// The last lines, oldest first.
     pub(super) fn last(&self, limit: usize) -> Vec<LogLine> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.lines
-            .iter()
-            .skip(kept.lines.len().saturating_sub(limit))
-            .cloned()
-            .collect()
+        kept.lines.iter().skip(kept.lines.len().saturating_sub(limit)).cloned().collect()
     }
 
     fn push(&self, message: String) {
         let timestamp_ms = i64::try_from(self.clock.now().as_millis()).unwrap_or(i64::MAX);
-        let line = LogLine {
-            timestamp_ms,
-            message,
-        };
+        let line = LogLine { timestamp_ms, message };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // A short append to a local file: not worth a trip to another thread.
         if let Some(file) = &mut kept.file
@@ -154,11 +140,7 @@ struct LogFile {
 
 impl LogFile {
     fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_path_buf(),
-            file: File::create(path)?,
-            bytes: 0,
-        })
+        Ok(Self { path: path.to_path_buf(), file: File::create(path)?, bytes: 0 })
     }
 
     fn append(&mut self, line: &LogLine) -> io::Result<()> {
@@ -190,29 +172,18 @@ struct Tasks {
 impl LogBook {
     /// `kept_tasks`: how many tasks are remembered after their end.
     pub(super) fn new(kept_tasks: usize) -> Self {
-        Self {
-            kept_tasks,
-            tasks: Mutex::default(),
-        }
+        Self { kept_tasks, tasks: Mutex::default() }
     }
 
     pub(super) fn add(&self, task_id: &str, container: &str, log: &Arc<ContainerLog>) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks
-            .logs
-            .entry(task_id.to_owned())
-            .or_default()
-            .insert(container.to_owned(), Arc::clone(log));
+        tasks.logs.entry(task_id.to_owned()).or_default().insert(container.to_owned(), Arc::clone(log));
     }
 
     pub(super) fn last(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
         let log = {
             let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks
-                .logs
-                .get(task_id)
-                .and_then(|logs| logs.get(container))
-                .map(Arc::clone)
+            tasks.logs.get(task_id).and_then(|logs| logs.get(container)).map(Arc::clone)
         };
         log.map(|log| log.last(limit)).unwrap_or_default()
     }

@@ -62,9 +62,7 @@ pub struct ProcessConfig {
 impl std::fmt::Debug for ProcessConfig {
     /// Without the environment, which may hold secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProcessConfig")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+        f.debug_struct("ProcessConfig").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -90,9 +88,7 @@ pub(super) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -170,10 +166,7 @@ impl TaskDriver for ProcessDriver {
                 let task = Arc::new(task);
                 let lives = containers(&shared, &task, &stop).into_iter().map(Container::run);
                 futures::future::join_all(lives).await;
-                running
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .remove(&task.task_id);
+                running.lock().unwrap_or_else(PoisonError::into_inner).remove(&task.task_id);
                 for forgotten in shared.logs.task_ended(&task.task_id) {
                     let _ = std::fs::remove_dir_all(shared.folder(&forgotten));
                 }
@@ -183,12 +176,7 @@ impl TaskDriver for ProcessDriver {
     }
 
     fn stop(&self, task_id: &str) {
-        if let Some(stop) = self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(task_id)
-        {
+        if let Some(stop) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(task_id) {
             stop.cancel();
         }
     }
@@ -200,11 +188,8 @@ impl TaskDriver for ProcessDriver {
 
 /// The task's containers, each with ears for those that it depends on and that depend on it.
 fn containers(shared: &Arc<Shared>, task: &Arc<TaskSpec>, stop: &CancellationToken) -> Vec<Container> {
-    let progress: BTreeMap<&str, watch::Sender<Progress>> = task
-        .containers
-        .iter()
-        .map(|spec| (spec.name.as_str(), watch::Sender::default()))
-        .collect();
+    let progress: BTreeMap<&str, watch::Sender<Progress>> =
+        task.containers.iter().map(|spec| (spec.name.as_str(), watch::Sender::default())).collect();
     let listen = |name: &str| progress.get(name).map(watch::Sender::subscribe);
     let life = |spec: &crate::driver::ContainerSpec| {
         let dependents = task

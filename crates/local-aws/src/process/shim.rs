@@ -79,11 +79,7 @@ pub fn shim_main_if_asked() -> Option<ExitCode> {
 /// The container's exit code is reported through the socket; the shim's own says only whether it
 /// could do its work.
 fn code(result: &io::Result<()>) -> ExitCode {
-    if result.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn supervise(command: Vec<OsString>) -> io::Result<()> {
@@ -143,10 +139,7 @@ fn end_of(program: Pid) -> io::Result<WaitStatus> {
 fn exec(arguments: Vec<OsString>) -> io::Result<()> {
     let mut verdict = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut arguments = arguments.into_iter();
-    let shim = arguments
-        .next()
-        .and_then(|pid| pid.to_str()?.parse().ok())
-        .and_then(Pid::from_raw);
+    let shim = arguments.next().and_then(|pid| pid.to_str()?.parse().ok()).and_then(Pid::from_raw);
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The shim may have died before the signal was set; then somebody else is the parent by now.
     if shim.is_none() || getppid() != shim {

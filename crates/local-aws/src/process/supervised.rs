@@ -53,11 +53,7 @@ impl Supervised {
         ours.set_nonblocking(true)?;
         let (reports, orders) = UnixStream::from_std(ours)?.into_split();
         let kept = || {
-            if output == Output::Kept {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            }
+            if output == Output::Kept { Stdio::piped() } else { Stdio::null() }
         };
         let mut command = Command::new(program);
         command
@@ -74,12 +70,7 @@ impl Supervised {
             // Out of reach of a terminal's Ctrl-C: this program stops its tasks in order.
             .process_group(0);
         let shim = command.spawn()?;
-        Ok(Self {
-            shim,
-            reports: BufReader::new(reports).lines(),
-            orders,
-            program: None,
-        })
+        Ok(Self { shim, reports: BufReader::new(reports).lines(), orders, program: None })
     }
 
     /// The pipes of the program's output, once.
@@ -90,17 +81,12 @@ impl Supervised {
     /// Waits until the program is executed or cannot be.
     pub(super) async fn start(&mut self) -> Start {
         let report = self.report().await;
-        if let Some(pid) = report
-            .as_deref()
-            .and_then(|report| report.strip_prefix(shim::STARTED))
-        {
+        if let Some(pid) = report.as_deref().and_then(|report| report.strip_prefix(shim::STARTED)) {
             self.program = pid.parse().ok().and_then(Pid::from_raw);
             return Start::Started;
         }
         let _ = self.shim.wait().await;
-        let failure = report
-            .as_deref()
-            .and_then(|report| report.strip_prefix(shim::FAILED));
+        let failure = report.as_deref().and_then(|report| report.strip_prefix(shim::FAILED));
         Start::Failed(failure.unwrap_or("its supervising process was killed").to_owned())
     }
 
@@ -111,9 +97,7 @@ impl Supervised {
     /// May be dropped and called again.
     pub(super) async fn exited(&mut self) -> i32 {
         let report = self.report().await;
-        let code = report
-            .as_deref()
-            .and_then(|report| report.strip_prefix(shim::EXITED)?.parse().ok());
+        let code = report.as_deref().and_then(|report| report.strip_prefix(shim::EXITED)?.parse().ok());
         if code.is_none()
             && let Some(program) = self.program
         {

@@ -80,38 +80,20 @@ impl Parameters {
                  with a forward slash \"/\": {path}"
             )));
         }
-        if input
-            .get("ParameterFilters")
-            .and_then(Value::as_array)
-            .is_some_and(|list| !list.is_empty())
-        {
-            return Err(ApiError::new(
-                "InvalidFilterKey",
-                "this local Systems Manager has no filters",
-            ));
+        if input.get("ParameterFilters").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+            return Err(ApiError::new("InvalidFilterKey", "this local Systems Manager has no filters"));
         }
-        let size = input
-            .get("MaxResults")
-            .and_then(Value::as_u64)
-            .and_then(|size| usize::try_from(size).ok());
+        let size =
+            input.get("MaxResults").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
         let after = input.get("NextToken").and_then(Value::as_str);
         if after.is_some_and(|token| self.current(token).is_none() && !token.starts_with(path)) {
-            return Err(ApiError::new(
-                "InvalidNextToken",
-                "The specified token isn't valid.",
-            ));
+            return Err(ApiError::new("InvalidNextToken", "The specified token isn't valid."));
         }
-        let (page, more) = self.under(
-            path,
-            flag(input, "Recursive"),
-            after,
-            size.unwrap_or(PAGE).clamp(1, PAGE),
-        );
+        let (page, more) =
+            self.under(path, flag(input, "Recursive"), after, size.unwrap_or(PAGE).clamp(1, PAGE));
         let token = page.last().filter(|_| more).map(|last| last.name.clone());
-        let shown: Vec<_> = page
-            .iter()
-            .map(|stored| self.show(stored, None, flag(input, "WithDecryption")))
-            .collect();
+        let shown: Vec<_> =
+            page.iter().map(|stored| self.show(stored, None, flag(input, "WithDecryption"))).collect();
         let mut answer = json!({ "Parameters": shown });
         if let (Some(token), Some(answer)) = (token, answer.as_object_mut()) {
             answer.insert("NextToken".to_owned(), token.into());
@@ -129,9 +111,7 @@ impl Parameters {
         check_value(value, advanced)?;
         for member in ["AllowedPattern", "Policies"] {
             if !text(input, member).is_empty() {
-                return Err(validation(format!(
-                    "this local Systems Manager does not do {member}"
-                )));
+                return Err(validation(format!("this local Systems Manager does not do {member}")));
             }
         }
         let kind = match (text(input, "Type"), self.current(&name)) {
@@ -158,31 +138,20 @@ impl Parameters {
                  request to true.",
             ));
         }
-        let data_type = Some(text(input, "DataType"))
-            .filter(|text| !text.is_empty())
-            .unwrap_or("text");
-        let new = NewValue {
-            kind,
-            value: value.to_owned(),
-            data_type: data_type.to_owned(),
-        };
+        let data_type = Some(text(input, "DataType")).filter(|text| !text.is_empty()).unwrap_or("text");
+        let new = NewValue { kind, value: value.to_owned(), data_type: data_type.to_owned() };
         let version = self.put(name, new, now);
         Ok(json!({ "Version": version, "Tier": if advanced { "Advanced" } else { "Standard" } }))
     }
 
     fn delete_parameter(&mut self, input: &Value) -> Result<Value, ApiError> {
         let name = text(input, "Name");
-        if self.delete(name) {
-            Ok(json!({}))
-        } else {
-            Err(not_found(name))
-        }
+        if self.delete(name) { Ok(json!({})) } else { Err(not_found(name)) }
     }
 
     fn delete_parameters(&mut self, input: &Value) -> Value {
-        let (deleted, invalid): (Vec<&str>, Vec<&str>) = texts(input, "Names")
-            .into_iter()
-            .partition(|name| self.delete(name));
+        let (deleted, invalid): (Vec<&str>, Vec<&str>) =
+            texts(input, "Names").into_iter().partition(|name| self.delete(name));
         json!({ "DeletedParameters": deleted, "InvalidParameters": invalid })
     }
 
@@ -190,10 +159,7 @@ impl Parameters {
     fn select<'a>(&self, asked: &'a str) -> Result<(&Stored, Option<&'a str>), ApiError> {
         let (name, selector) = self.split(asked);
         match selector {
-            None => self
-                .current(name)
-                .map(|stored| (stored, None))
-                .ok_or_else(|| not_found(asked)),
+            None => self.current(name).map(|stored| (stored, None)).ok_or_else(|| not_found(asked)),
             Some(Selector { text, version }) => {
                 self.current(name).ok_or_else(|| not_found(asked))?;
                 let stored = version.and_then(|version| self.version(name, version)).ok_or_else(|| {
@@ -208,11 +174,7 @@ impl Parameters {
     }
 
     fn show(&self, stored: &Stored, selector: Option<&str>, decrypted: bool) -> Value {
-        let value = if stored.kind == Kind::SecureString && !decrypted {
-            MASK
-        } else {
-            &stored.value
-        };
+        let value = if stored.kind == Kind::SecureString && !decrypted { MASK } else { &stored.value };
         let mut shown = json!({
             "Name": stored.name,
             "Type": stored.kind.name(),
@@ -234,15 +196,9 @@ const MASK: &str = "encrypted";
 
 fn check_value(value: &str, advanced: bool) -> Result<(), ApiError> {
     if value.is_empty() {
-        return Err(validation(
-            "The parameter value has to have at least 1 character.".to_owned(),
-        ));
+        return Err(validation("The parameter value has to have at least 1 character.".to_owned()));
     }
-    let longest = if advanced {
-        LONGEST_ADVANCED
-    } else {
-        LONGEST_STANDARD
-    };
+    let longest = if advanced { LONGEST_ADVANCED } else { LONGEST_STANDARD };
     if value.chars().count() > longest {
         let tier = if advanced { "Advanced" } else { "Standard" };
         return Err(validation(format!(
@@ -265,13 +221,7 @@ fn text<'a>(input: &'a Value, member: &str) -> &'a str {
 }
 
 fn texts<'a>(input: &'a Value, member: &str) -> Vec<&'a str> {
-    input
-        .get(member)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+    input.get(member).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn flag(input: &Value, member: &str) -> bool {

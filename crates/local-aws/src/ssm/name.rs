@@ -16,11 +16,7 @@ pub(super) struct Selector<'a> {
 pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
     let refused = |message: String| Err(ApiError::new("ValidationException", message));
     // An ARN names an existing parameter and is not judged as a new name.
-    let name = if name.starts_with("arn:") {
-        without_arn(name)
-    } else {
-        name
-    };
+    let name = if name.starts_with("arn:") { without_arn(name) } else { name };
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_.-/".contains(letter);
     if let Some(letter) = name.chars().find(|letter| !allowed(*letter)) {
         return refused(format!(
@@ -50,32 +46,17 @@ pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
 
 /// Takes the selector off: `/prod/token:3`, or an ARN with one.
 pub(super) fn split_selector(name: &str) -> (&str, Option<Selector<'_>>) {
-    let start = if name.starts_with("arn:") {
-        name.find(":parameter/").map_or(0, |at| at + 1)
-    } else {
-        0
-    };
-    let colon = name
-        .get(start..)
-        .and_then(|rest| rest.find(':'))
-        .map(|at| at + start);
+    let start = if name.starts_with("arn:") { name.find(":parameter/").map_or(0, |at| at + 1) } else { 0 };
+    let colon = name.get(start..).and_then(|rest| rest.find(':')).map(|at| at + start);
     match colon.and_then(|at| Some((name.get(..at)?, name.get(at + 1..)?))) {
-        Some((name, text)) => (
-            name,
-            Some(Selector {
-                text,
-                version: text.parse().ok(),
-            }),
-        ),
+        Some((name, text)) => (name, Some(Selector { text, version: text.parse().ok() })),
         None => (name, None),
     }
 }
 
 /// `/prod/token` of `arn:aws:ssm:eu-central-1:123456789012:parameter/prod/token`.
 pub(super) fn without_arn(arn: &str) -> &str {
-    arn.find(":parameter/")
-        .and_then(|at| arn.get(at + ":parameter".len()..))
-        .unwrap_or(arn)
+    arn.find(":parameter/").and_then(|at| arn.get(at + ":parameter".len()..)).unwrap_or(arn)
 }
 
 #[cfg(test)]
@@ -89,11 +70,7 @@ mod tests {
             assert!(check_name(name).is_ok(), "{name}");
         }
         for name in ["/a b", "/é", "/a//b", "/a/", "a/b", "/aws/x", "SSM-x", "/a:b"] {
-            assert_eq!(
-                check_name(name).unwrap_err().code,
-                "ValidationException",
-                "{name}"
-            );
+            assert_eq!(check_name(name).unwrap_err().code, "ValidationException", "{name}");
         }
         let code = check_name(&"/x".repeat(16)).unwrap_err().code;
         assert_eq!(code, "HierarchyLevelLimitExceededException");
@@ -110,11 +87,7 @@ mod tests {
             (&format!("{arn}:3"), arn, Some("3")),
         ] {
             let (found, text) = split_selector(asked);
-            assert_eq!(
-                (found, text.map(|selector| selector.text)),
-                (name, selector),
-                "{asked}"
-            );
+            assert_eq!((found, text.map(|selector| selector.text)), (name, selector), "{asked}");
         }
         assert_eq!(without_arn(arn), "/prod/token");
     }

@@ -16,13 +16,11 @@ impl Parameters {
                  which {value_from} is in"
             ));
         }
-        self.current(self.name_of(value_from))
-            .map(|stored| stored.value.clone())
-            .ok_or_else(|| {
-                format!(
-                    "{UNABLE} execution resource retrieval failed: unable to retrieve secrets from ssm: \
+        self.current(self.name_of(value_from)).map(|stored| stored.value.clone()).ok_or_else(|| {
+            format!(
+                "{UNABLE} execution resource retrieval failed: unable to retrieve secrets from ssm: \
                  service call has been retried 1 time(s): invalid ssm parameters: {value_from}"
-                )
-            })
+            )
+        })
     }
 }

@@ -25,9 +25,7 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::String, Self::StringList, Self::SecureString]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Self::String, Self::StringList, Self::SecureString].into_iter().find(|kind| kind.name() == name)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -71,10 +69,7 @@ impl Parameters {
     /// No parameters yet.
     pub(crate) fn new(account: &str, region: &str) -> Self {
         let arn_prefix = format!("arn:aws:ssm:{region}:{account}:parameter");
-        Self {
-            arn_prefix,
-            parameters: BTreeMap::new(),
-        }
+        Self { arn_prefix, parameters: BTreeMap::new() }
     }
 
     pub(super) fn arn(&self, name: &str) -> String {
@@ -85,20 +80,13 @@ impl Parameters {
     /// The name that a request means, which may be an ARN. An ARN of another account or region
     /// stays one, and so is never found.
     pub(super) fn name_of<'a>(&self, asked: &'a str) -> &'a str {
-        if !asked
-            .strip_prefix(self.arn_prefix.as_str())
-            .is_some_and(|rest| rest.starts_with('/'))
-        {
+        if !asked.strip_prefix(self.arn_prefix.as_str()).is_some_and(|rest| rest.starts_with('/')) {
             return asked;
         }
         // `token` and `/token` have the same ARN.
         let path = without_arn(asked);
         let bare = path.trim_start_matches('/');
-        if !self.parameters.contains_key(path) && self.parameters.contains_key(bare) {
-            bare
-        } else {
-            path
-        }
+        if !self.parameters.contains_key(path) && self.parameters.contains_key(bare) { bare } else { path }
     }
 
     pub(super) fn split<'a>(&self, asked: &'a str) -> (&'a str, Option<Selector<'a>>) {
@@ -111,10 +99,7 @@ impl Parameters {
     }
 
     pub(super) fn version(&self, name: &str, version: u64) -> Option<&Stored> {
-        self.parameters
-            .get(name)?
-            .iter()
-            .find(|stored| stored.version == version)
+        self.parameters.get(name)?.iter().find(|stored| stored.version == version)
     }
 
     /// Adds a version and returns its number.

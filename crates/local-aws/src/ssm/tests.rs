@@ -13,20 +13,13 @@ fn parameters() -> Parameters {
 fn call(parameters: &mut Parameters, operation: &str, input: &Value) -> Result<Value, ApiError> {
     let known = ssm().operation(operation).unwrap();
     check(known.input, input, Reading::Wire, &mut |violation| {
-        panic!(
-            "{operation}: the request's {}: {:?}",
-            violation.path, violation.problem
-        )
+        panic!("{operation}: the request's {}: {:?}", violation.path, violation.problem)
     });
     let answer = parameters.call(operation, input, Time::from_millis(1_700_000_000_500))?;
     check(known.output, &answer, Reading::Wire, &mut |violation| {
         // AWS's own answers have empty lists that its model would not allow in a request.
         let is_length = matches!(violation.problem, Problem::WrongLength { length: 0, .. });
-        assert!(
-            is_length,
-            "{operation}: the answer's {}: {:?}",
-            violation.path, violation.problem
-        );
+        assert!(is_length, "{operation}: the answer's {}: {:?}", violation.path, violation.problem);
     });
     Ok(answer)
 }
@@ -44,19 +37,13 @@ fn code(parameters: &mut Parameters, operation: &str, input: &Value) -> String {
 fn a_parameter_reads_back_with_its_arn_version_and_time() {
     let mut ssm = parameters();
     let put = json!({"Name": "/prod/api/token", "Type": "String", "Value": "a"});
-    assert_eq!(
-        call(&mut ssm, "PutParameter", &put).unwrap(),
-        json!({"Version": 1, "Tier": "Standard"})
-    );
+    assert_eq!(call(&mut ssm, "PutParameter", &put).unwrap(), json!({"Version": 1, "Tier": "Standard"}));
     let expected = json!({"Parameter": {
         "Name": "/prod/api/token", "Type": "String", "Value": "a", "Version": 1,
         "LastModifiedDate": 1_700_000_000.5, "DataType": "text",
         "ARN": "arn:aws:ssm:eu-central-1:123456789012:parameter/prod/api/token",
     }});
-    assert_eq!(
-        call(&mut ssm, "GetParameter", &json!({"Name": "/prod/api/token"})).unwrap(),
-        expected
-    );
+    assert_eq!(call(&mut ssm, "GetParameter", &json!({"Name": "/prod/api/token"})).unwrap(), expected);
     let by_arn = json!({"Name": expected["Parameter"]["ARN"]});
     assert_eq!(call(&mut ssm, "GetParameter", &by_arn).unwrap(), expected);
 }
@@ -67,10 +54,7 @@ fn a_name_without_a_slash_has_the_same_arn_as_with_one_and_is_found_by_it() {
     put(&mut ssm, "token", "String", "bare");
     let arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/token";
     let found = call(&mut ssm, "GetParameter", &json!({"Name": arn})).unwrap();
-    assert_eq!(
-        (&found["Parameter"]["Name"], &found["Parameter"]["ARN"]),
-        (&json!("token"), &json!(arn))
-    );
+    assert_eq!((&found["Parameter"]["Name"], &found["Parameter"]["ARN"]), (&json!("token"), &json!(arn)));
 }
 
 #[test]
@@ -100,19 +84,12 @@ fn a_new_parameter_needs_a_type_and_a_value_within_its_tier() {
         json!({"Name": "/x", "Value": "a", "Type": "String", "AllowedPattern": "b"}),
         json!({"Name": "no/slash", "Value": "a", "Type": "String"}),
     ] {
-        assert_eq!(
-            code(&mut ssm, "PutParameter", &input),
-            "ValidationException",
-            "{input}"
-        );
+        assert_eq!(code(&mut ssm, "PutParameter", &input), "ValidationException", "{input}");
     }
     for tier in ["Advanced", "Intelligent-Tiering"] {
         let name = format!("/{tier}");
         let input = json!({"Name": name, "Value": "a".repeat(8_192), "Type": "String", "Tier": tier});
-        assert_eq!(
-            call(&mut ssm, "PutParameter", &input).unwrap()["Tier"],
-            "Advanced"
-        );
+        assert_eq!(call(&mut ssm, "PutParameter", &input).unwrap()["Tier"], "Advanced");
     }
 }
 
@@ -124,22 +101,10 @@ fn a_secure_string_is_masked_unless_decryption_is_asked_for() {
     assert!(!masked.to_string().contains("hunter2"), "{masked}");
     for (operation, input) in [
         ("GetParameter", json!({"Name": "/secret", "WithDecryption": true})),
-        (
-            "GetParameters",
-            json!({"Names": ["/secret"], "WithDecryption": true}),
-        ),
-        (
-            "GetParametersByPath",
-            json!({"Path": "/", "WithDecryption": true}),
-        ),
+        ("GetParameters", json!({"Names": ["/secret"], "WithDecryption": true})),
+        ("GetParametersByPath", json!({"Path": "/", "WithDecryption": true})),
     ] {
-        assert!(
-            call(&mut ssm, operation, &input)
-                .unwrap()
-                .to_string()
-                .contains("hunter2"),
-            "{operation}"
-        );
+        assert!(call(&mut ssm, operation, &input).unwrap().to_string().contains("hunter2"), "{operation}");
     }
     assert!(!format!("{ssm:?}").contains("hunter2"));
 }
@@ -155,15 +120,9 @@ fn an_older_version_is_named_by_its_number_and_a_missing_one_is_an_error() {
         (&json!("one"), &json!(":1"))
     );
     for name in ["/x:3", "/x:stable"] {
-        assert_eq!(
-            code(&mut ssm, "GetParameter", &json!({ "Name": name })),
-            "ParameterVersionNotFound"
-        );
+        assert_eq!(code(&mut ssm, "GetParameter", &json!({ "Name": name })), "ParameterVersionNotFound");
     }
-    assert_eq!(
-        code(&mut ssm, "GetParameter", &json!({"Name": "/y:1"})),
-        "ParameterNotFound"
-    );
+    assert_eq!(code(&mut ssm, "GetParameter", &json!({"Name": "/y:1"})), "ParameterNotFound");
 }
 
 #[test]
@@ -172,14 +131,8 @@ fn the_oldest_of_more_than_a_hundred_versions_are_forgotten() {
     for number in 1..=101 {
         put(&mut ssm, "/x", "String", &number.to_string());
     }
-    assert_eq!(
-        code(&mut ssm, "GetParameter", &json!({"Name": "/x:1"})),
-        "ParameterVersionNotFound"
-    );
-    assert_eq!(
-        call(&mut ssm, "GetParameter", &json!({"Name": "/x:2"})).unwrap()["Parameter"]["Value"],
-        "2"
-    );
+    assert_eq!(code(&mut ssm, "GetParameter", &json!({"Name": "/x:1"})), "ParameterVersionNotFound");
+    assert_eq!(call(&mut ssm, "GetParameter", &json!({"Name": "/x:2"})).unwrap()["Parameter"]["Value"], "2");
 }
 
 #[test]
@@ -207,21 +160,14 @@ fn a_path_is_read_in_pages_of_ten_one_level_deep_or_all() {
                 input["NextToken"] = token;
             }
             let answer = call(&mut ssm, "GetParametersByPath", &input).unwrap();
-            assert_eq!(
-                answer["Parameters"].as_array().unwrap().len(),
-                size,
-                "page {page}"
-            );
+            assert_eq!(answer["Parameters"].as_array().unwrap().len(), size, "page {page}");
             token = answer.get("NextToken").cloned();
         }
         assert_eq!(token, None);
     }
     let wrong = json!({"Path": "/p", "NextToken": "no"});
     assert_eq!(code(&mut ssm, "GetParametersByPath", &wrong), "InvalidNextToken");
-    assert_eq!(
-        code(&mut ssm, "GetParametersByPath", &json!({"Path": "p"})),
-        "ValidationException"
-    );
+    assert_eq!(code(&mut ssm, "GetParametersByPath", &json!({"Path": "p"})), "ValidationException");
 }
 
 #[test]
@@ -230,22 +176,14 @@ fn deleting_says_what_was_not_there() {
     put(&mut ssm, "/a", "String", "1");
     put(&mut ssm, "/b", "String", "1");
     call(&mut ssm, "DeleteParameter", &json!({"Name": "/a"})).unwrap();
-    assert_eq!(
-        code(&mut ssm, "DeleteParameter", &json!({"Name": "/a"})),
-        "ParameterNotFound"
-    );
+    assert_eq!(code(&mut ssm, "DeleteParameter", &json!({"Name": "/a"})), "ParameterNotFound");
     let answer = call(&mut ssm, "DeleteParameters", &json!({"Names": ["/a", "/b"]})).unwrap();
-    assert_eq!(
-        answer,
-        json!({"DeletedParameters": ["/b"], "InvalidParameters": ["/a"]})
-    );
+    assert_eq!(answer, json!({"DeletedParameters": ["/b"], "InvalidParameters": ["/a"]}));
 }
 
 #[test]
 fn an_operation_that_is_not_done_is_named() {
-    let error = parameters()
-        .call("SendCommand", &json!({}), Time::from_millis(0))
-        .unwrap_err();
+    let error = parameters().call("SendCommand", &json!({}), Time::from_millis(0)).unwrap_err();
     assert!(error.message.contains("SendCommand"), "{error}");
 }
 
@@ -253,10 +191,7 @@ fn an_operation_that_is_not_done_is_named() {
 fn a_tasks_secret_is_named_by_arn_or_name_and_a_missing_one_is_its_stopped_reason() {
     let mut ssm = parameters();
     put(&mut ssm, "/prod/token", "SecureString", "hunter2");
-    for value_from in [
-        "/prod/token",
-        "arn:aws:ssm:eu-central-1:123456789012:parameter/prod/token",
-    ] {
+    for value_from in ["/prod/token", "arn:aws:ssm:eu-central-1:123456789012:parameter/prod/token"] {
         assert_eq!(ssm.secret(value_from).unwrap(), "hunter2");
     }
     for value_from in [

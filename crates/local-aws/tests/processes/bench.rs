@@ -47,11 +47,7 @@ impl Bench {
             bin: vec![folder.path().join("bin")],
             ..ImageEntry::default()
         };
-        let plain = ImageEntry {
-            image: "plain".into(),
-            working_directory: None,
-            ..entry.clone()
-        };
+        let plain = ImageEntry { image: "plain".into(), working_directory: None, ..entry.clone() };
         let (sender, events) = unbounded_channel();
         let config = ProcessConfig {
             images: ImageMap::new(vec![entry, plain]).unwrap(),
@@ -63,11 +59,7 @@ impl Bench {
             shim: Some(env!("CARGO_BIN_EXE_coxswain-local").into()),
             clock: Arc::new(StoppedClock),
         };
-        Self {
-            driver: ProcessDriver::new(config, sender),
-            events,
-            folder,
-        }
+        Self { driver: ProcessDriver::new(config, sender), events, folder }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -106,28 +98,19 @@ impl Bench {
 
     pub(crate) async fn exited(&mut self, container: &str) -> Option<i32> {
         match self.next_of(container).await {
-            TaskEventKind::Exited {
-                exit_code,
-                reason: None,
-            } => exit_code,
+            TaskEventKind::Exited { exit_code, reason: None } => exit_code,
             other => panic!("{container}: {other:?}"),
         }
     }
 
     pub(crate) fn lines(&self, container: &str) -> Vec<String> {
-        self.driver
-            .logs(TASK, container, usize::MAX)
-            .into_iter()
-            .map(|line| line.message)
-            .collect()
+        self.driver.logs(TASK, container, usize::MAX).into_iter().map(|line| line.message).collect()
     }
 
     /// Waits until a container has written a line that begins so, and returns the rest of it.
     pub(crate) async fn line(&self, container: &str, prefix: &str) -> String {
         until(&format!("{container} writes {prefix}"), || {
-            self.lines(container)
-                .iter()
-                .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
+            self.lines(container).iter().find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
         })
         .await
     }
@@ -143,9 +126,7 @@ pub(crate) async fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(DEADLINE, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("not in time: {what}"))
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"))
 }
 
 /// Waits until no process of that id is left, a zombie counting as none.
@@ -153,8 +134,7 @@ pub(crate) async fn gone(pid: &str) {
     let stat = Path::new("/proc").join(pid.trim()).join("stat");
     until(&format!("process {pid} is gone"), || {
         let alive = std::fs::read_to_string(&stat).is_ok_and(|stat| {
-            stat.rsplit_once(')')
-                .is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+            stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
         });
         (!alive).then_some(())
     })

@@ -1,6 +1,11 @@
 //! How containers end, and that nothing of them is left.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use coxswain_local_aws::{ContainerSpec, TaskDriver};
 
@@ -22,10 +27,8 @@ async fn a_signal_is_told_as_128_and_its_number() {
 #[tokio::test]
 async fn a_stop_sends_sigterm_and_the_program_may_end_as_it_likes() {
     let mut bench = Bench::new();
-    bench.start(vec![script(
-        "web",
-        "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done",
-    )]);
+    bench
+        .start(vec![script("web", "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done")]);
     bench.started("web").await;
     bench.line("web", "ready").await;
     bench.driver.stop(TASK);
@@ -37,10 +40,7 @@ async fn a_stop_sends_sigterm_and_the_program_may_end_as_it_likes() {
 async fn a_program_that_does_not_end_is_killed_after_its_stop_timeout_with_all_that_it_started() {
     let mut bench = Bench::new();
     let text = format!("trap '' TERM; {DAEMON} echo ready; while :; do sleep 1; done");
-    bench.start(vec![ContainerSpec {
-        stop_timeout: Duration::from_millis(100),
-        ..script("web", &text)
-    }]);
+    bench.start(vec![ContainerSpec { stop_timeout: Duration::from_millis(100), ..script("web", &text) }]);
     bench.started("web").await;
     let daemon = bench.line("web", "daemon ").await;
     bench.line("web", "ready").await;
@@ -52,10 +52,7 @@ async fn a_program_that_does_not_end_is_killed_after_its_stop_timeout_with_all_t
 #[tokio::test]
 async fn what_a_program_leaves_behind_ends_with_it() {
     let mut bench = Bench::new();
-    let status = std::process::Command::new("mkfifo")
-        .arg(bench.path("fifo"))
-        .status()
-        .unwrap();
+    let status = Command::new("mkfifo").arg(bench.path("fifo")).status().unwrap();
     assert!(status.success());
     bench.start(vec![script("web", &format!("{DAEMON} read go < fifo"))]);
     bench.started("web").await;
@@ -81,20 +78,30 @@ async fn a_program_whose_shim_is_killed_dies_and_is_told_as_killed() {
 }
 
 #[tokio::test]
+async fn a_program_dies_with_its_shim_where_no_driver_is_left_to_see_it() {
+    let (_life_line, stdin) = UnixStream::pair().unwrap();
+    let mut shim = Command::new(env!("CARGO_BIN_EXE_coxswain-local"))
+        .args(["__shim", "/bin/sh", "-c", "echo $$; while :; do sleep 1; done"])
+        .stdin(OwnedFd::from(stdin))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    BufReader::new(shim.stdout.take().unwrap()).read_line(&mut pid).unwrap();
+    shim.kill().unwrap();
+    shim.wait().unwrap();
+    gone(&pid).await;
+}
+
+#[tokio::test]
 async fn a_dropped_runtime_takes_every_process_with_it() {
     let pids = std::thread::spawn(|| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let mut bench = Bench::new();
-            bench.start(vec![script(
-                "web",
-                &format!("{DAEMON} echo own $$; while :; do sleep 1; done"),
-            )]);
+            bench.start(vec![script("web", &format!("{DAEMON} echo own $$; while :; do sleep 1; done"))]);
             bench.started("web").await;
-            [
-                bench.line("web", "own ").await,
-                bench.line("web", "daemon ").await,
-            ]
+            [bench.line("web", "own ").await, bench.line("web", "daemon ").await]
         })
     });
     for pid in pids.join().unwrap() {
@@ -105,10 +112,7 @@ async fn a_dropped_runtime_takes_every_process_with_it() {
 #[tokio::test]
 async fn a_shutdown_stops_every_task_and_later_ones_end_without_running() {
     let mut bench = Bench::new();
-    bench.start(vec![script(
-        "web",
-        "trap 'exit 4' TERM; echo ready; while :; do sleep 0.05; done",
-    )]);
+    bench.start(vec![script("web", "trap 'exit 4' TERM; echo ready; while :; do sleep 0.05; done")]);
     bench.started("web").await;
     bench.line("web", "ready").await;
     bench.driver.shutdown().await;

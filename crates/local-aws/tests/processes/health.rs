@@ -12,10 +12,7 @@ const HEALTHY: TaskEventKind = TaskEventKind::Health { healthy: true };
 const UNHEALTHY: TaskEventKind = TaskEventKind::Health { healthy: false };
 
 fn checked(health_check: HealthCheck) -> ContainerSpec {
-    ContainerSpec {
-        health_check: Some(health_check),
-        ..script("web", SERVE)
-    }
+    ContainerSpec { health_check: Some(health_check), ..script("web", SERVE) }
 }
 
 #[tokio::test]
@@ -59,10 +56,7 @@ async fn a_check_that_cannot_be_executed_is_a_failed_one() {
 async fn a_check_that_is_too_slow_has_failed_and_is_killed_with_all_that_it_started() {
     let mut bench = Bench::new();
     let text = "sh -c 'echo $$ >> pids; sleep 1000; true'; true";
-    bench.start(vec![checked(HealthCheck {
-        timeout: Duration::from_millis(200),
-        ..check(text)
-    })]);
+    bench.start(vec![checked(HealthCheck { timeout: Duration::from_millis(200), ..check(text) })]);
     bench.started("web").await;
     assert_eq!(bench.next_of("web").await, UNHEALTHY);
     bench.driver.stop(TASK);
@@ -78,10 +72,7 @@ async fn failures_in_the_start_period_are_not_told() {
     let mut bench = Bench::new();
     let text = "echo x >> runs; test $(wc -l < runs) -gt 4";
     let start_period = Duration::from_secs(1_000);
-    bench.start(vec![checked(HealthCheck {
-        start_period,
-        ..check(text)
-    })]);
+    bench.start(vec![checked(HealthCheck { start_period, ..check(text) })]);
     bench.started("web").await;
     assert_eq!(bench.next_of("web").await, HEALTHY);
 }

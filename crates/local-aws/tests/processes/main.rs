@@ -9,4 +9,6 @@ mod ends;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod starts;
