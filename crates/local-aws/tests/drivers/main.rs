@@ -1,0 +1,45 @@
+//! One list of cases to which both drivers are held: scripted tasks and real processes.
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod rig;
+
+/// Makes a test of each case for each driver.
+macro_rules! held_by_both {
+    ($($case:ident,)*) => {
+        #[cfg(test)]
+        mod scripted {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $case() {
+                    crate::cases::$case(crate::rig::Rig::scripted()).await;
+                }
+            )*
+        }
+
+        #[cfg(test)]
+        mod process {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    crate::cases::$case(crate::rig::Rig::process()).await;
+                }
+            )*
+        }
+    };
+}
+
+held_by_both! {
+    a_container_reports_its_start_and_its_exit_code,
+    a_stop_ends_a_container_that_heeds_it,
+    a_container_that_ignores_the_stop_is_killed_after_its_timeout,
+    an_image_that_does_not_exist_cannot_be_pulled,
+    a_passing_health_check_makes_a_container_healthy,
+    a_failing_health_check_makes_a_container_unhealthy,
+    a_container_waits_for_the_success_of_another,
+    a_container_waits_for_the_health_of_another,
+    every_container_reports_its_end_when_a_task_stops_also_one_that_never_started,
+    a_task_that_is_unknown_or_gone_is_not_stopped,
+    what_a_container_wrote_is_kept_after_its_end_and_the_newest_lines_come,
+}
