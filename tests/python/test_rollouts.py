@@ -108,7 +108,7 @@ def rolled_back(stage, good):
     return service if moved and states == [("COMPLETED", good)] else None
 
 
-def test_a_failing_health_check_replaces_and_then_fails_the_deployment(ecs, stage):
+def test_a_task_that_fails_its_health_check_is_replaced_while_the_old_one_serves(ecs, stage):
     healthy = {"command": ["CMD-SHELL", "true"], "interval": 5, "timeout": 2, "retries": 1}
     good = stage.register("web:1", healthCheck=healthy)
     stage.create(good, count=1)

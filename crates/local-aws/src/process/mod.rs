@@ -100,6 +100,23 @@ impl Shared {
     fn folder(&self, task_id: &str) -> PathBuf {
         self.state.join("tasks").join(task_id)
     }
+
+    /// The tasks whose folders an earlier run has left, oldest first.
+    fn earlier_tasks(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.state.join("tasks")).into_iter().flatten().flatten();
+        let mut found: Vec<_> = entries
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.file_name())))
+            .collect();
+        found.sort();
+        found.into_iter().filter_map(|(_, name)| name.into_string().ok()).collect()
+    }
+
+    /// Notes that a task has ended, and removes the folders of those that are forgotten for it.
+    fn forget_for(&self, ended: &str) {
+        for forgotten in self.logs.task_ended(ended) {
+            let _ = std::fs::remove_dir_all(self.folder(&forgotten));
+        }
+    }
 }
 
 impl ProcessDriver {
@@ -118,6 +135,9 @@ impl ProcessDriver {
             logs: LogBook::new(KEPT_TASKS),
             events,
         };
+        for earlier in shared.earlier_tasks() {
+            shared.forget_for(&earlier);
+        }
         Self {
             shared: Arc::new(shared),
             runtime: Handle::current(),
@@ -167,9 +187,7 @@ impl TaskDriver for ProcessDriver {
                 let lives = containers(&shared, &task, &stop).into_iter().map(Container::run);
                 futures::future::join_all(lives).await;
                 running.lock().unwrap_or_else(PoisonError::into_inner).remove(&task.task_id);
-                for forgotten in shared.logs.task_ended(&task.task_id) {
-                    let _ = std::fs::remove_dir_all(shared.folder(&forgotten));
-                }
+                shared.forget_for(&task.task_id);
             },
             &self.runtime,
         );

@@ -1,13 +1,15 @@
 //! How containers end, and that nothing of them is left.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader},
     os::{fd::OwnedFd, unix::net::UnixStream},
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
-use coxswain_local_aws::{ContainerSpec, TaskDriver};
+use coxswain_local_aws::{ContainerSpec, ImageMap, ProcessConfig, ProcessDriver, SystemClock, TaskDriver};
 
 use crate::bench::{Bench, TASK, gone, script};
 
@@ -130,4 +132,23 @@ async fn stopping_a_task_that_is_gone_or_unknown_does_nothing() {
     assert_eq!(bench.exited("web").await, Some(0));
     bench.driver.stop(TASK);
     bench.driver.shutdown().await;
+}
+
+#[tokio::test]
+async fn folders_of_long_ended_tasks_are_removed_also_those_of_an_earlier_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let tasks = folder.path().join("tasks");
+    for number in 0..250 {
+        std::fs::create_dir_all(tasks.join(format!("{number:03}/web"))).unwrap();
+    }
+    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+    let config = ProcessConfig {
+        images: ImageMap::default(),
+        state: folder.path().to_path_buf(),
+        inherited: BTreeMap::new(),
+        shim: None,
+        clock: Arc::new(SystemClock),
+    };
+    let _driver = ProcessDriver::new(config, sender);
+    assert_eq!(std::fs::read_dir(&tasks).unwrap().count(), 200);
 }
