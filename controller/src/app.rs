@@ -26,7 +26,7 @@ use crate::{
 
 /// Failures of one key: from 1 s to 5 min.
 const BACKOFF: coxswain_runtime::Policy =
-    coxswain_runtime::Policy { base: Duration::from_secs(1), max: Duration::from_secs(300) };
+    coxswain_runtime::Policy { base: Duration::from_secs(1), max: Duration::from_mins(5) };
 
 /// How a controller runs.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            sweep_interval: Duration::from_secs(60),
+            sweep_interval: Duration::from_mins(1),
             rollout_interval: Duration::from_secs(5),
             object_by_object: false,
             concurrency: NonZeroUsize::MIN.saturating_add(39),
@@ -120,7 +120,7 @@ impl Controller {
             watch.spawn(feed::run(source, bundles, cx.clone(), queue.clone())).abort_handle(),
             watch.spawn(sweep::run(cx.clone(), queue.clone(), settings.sweep_interval)).abort_handle(),
         ];
-        Running { handle: Handle { cx, queue }, drain, tasks, finish_within: settings.finish_within }
+        Running { handle: Handle { cx, queue }, drain, tasks, settings }
     }
 }
 
@@ -159,7 +159,7 @@ pub struct Running {
     handle: Handle,
     drain: Drain,
     tasks: Vec<AbortHandle>,
-    finish_within: Duration,
+    settings: Settings,
 }
 
 impl Running {
@@ -174,7 +174,7 @@ impl Running {
     /// [`Unfinished`] where something is still running at the deadline; it is stopped then.
     pub async fn stop(self) -> Result<(), Unfinished> {
         // A second more than the looks have, so that they are the ones to give up.
-        self.drain.finish(self.finish_within + Duration::from_secs(1)).await
+        self.drain.finish(self.settings.finish_within + Duration::from_secs(1)).await
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 /// What is unfinished is tried again after so long at first, ...
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// ... and then less and less often, down to this.
-const RETRY_LAST: Duration = Duration::from_secs(60);
+const RETRY_LAST: Duration = Duration::from_mins(1);
 
 /// Takes manifests as they come, until the program ends.
 pub(crate) async fn run(

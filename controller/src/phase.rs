@@ -50,7 +50,7 @@ pub enum PhaseError {
     Store(#[source] std::sync::Arc<StoreError>),
     /// ECS could not be read.
     #[error("it cannot be observed; nothing was changed")]
-    Observe(#[source] AwsError),
+    Observe(#[source] Box<AwsError>),
     /// An answer lacks what it always has.
     #[error("the answer of {operation} has no usable {member}")]
     Answer {
@@ -66,7 +66,7 @@ pub enum PhaseError {
         standing: String,
         /// What AWS said.
         #[source]
-        source: AwsError,
+        source: Box<AwsError>,
     },
     /// The program is ending: what is left is done by the next one.
     #[error("the controller is shutting down")]
@@ -95,9 +95,10 @@ impl PhaseError {
         match self {
             Self::Orphaned => Reason::Orphaned,
             Self::Blocked { reason, .. } => *reason,
-            Self::Record { .. } | Self::Answer { .. } | Self::Draining => Reason::Unavailable,
             Self::Store(error) if error.remedy() == Remedy::ObserveFirst => Reason::OutcomeUnknown,
-            Self::Store(_) => Reason::Unavailable,
+            Self::Store(_) | Self::Record { .. } | Self::Answer { .. } | Self::Draining => {
+                Reason::Unavailable
+            }
             Self::Observe(error) | Self::Act { source: error, .. } => match &error.failure {
                 Failure::Throttled { .. } => Reason::Throttled,
                 Failure::Denied { .. } => Reason::Denied,
@@ -123,8 +124,9 @@ impl PhaseError {
                 Remedy::Mend => Retry::AfterChange,
             },
             Self::Observe(error) | Self::Act { source: error, .. } => match &error.failure {
-                Failure::Throttled { after: Some(after), .. } => jiff::SignedDuration::try_from(*after)
-                    .map_or(Retry::Backoff, |after| Retry::At(now + after)),
+                Failure::Throttled { after: Some(after), .. } => {
+                    now.checked_add(*after).map_or(Retry::Backoff, Retry::At)
+                }
                 Failure::InDoubt { .. } | Failure::Conflict { .. } => Retry::ObserveFirst,
                 Failure::Invalid { .. } => Retry::AfterChange,
                 _ => Retry::Backoff,

@@ -82,7 +82,7 @@ impl Report {
     /// What was just changed is looked at again soon; else the plan says, or the drift sweep comes.
     fn after_success(&mut self, soon: SignedDuration, now: Timestamp) -> NextLook {
         let planned = self.plan.as_ref().and_then(|plan| plan.look_again_at);
-        let changed = (!self.done.is_empty()).then(|| now + soon);
+        let changed = (!self.done.is_empty()).then(|| now.checked_add(soon).unwrap_or(Timestamp::MAX));
         match planned.into_iter().chain(changed).min() {
             None => NextLook::AfterChange,
             Some(at) => self.at(at, now),

@@ -99,7 +99,7 @@ async fn failed(failure: StepFailure, record: &Record, observed: &Observed, cx: 
         // Only patience is lost: the next looks wait for an effect that will not come.
         tracing::warn!(reason = error.reason().name(), "the record of a refused call was not taken back");
     }
-    PhaseError::Act { standing: standing(observed), source }
+    PhaseError::Act { standing: standing(observed), source: Box::new(source) }
 }
 
 /// What still serves, for people.

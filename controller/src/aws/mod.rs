@@ -37,7 +37,7 @@ pub trait Aws: Debug + Send + Sync {
 }
 
 #[async_trait]
-impl<A: Aws + ?Sized> Aws for Arc<A> {
+impl<T: Aws + ?Sized> Aws for Arc<T> {
     async fn call(&self, operation: Operation, input: Value) -> Result<Value, AwsError> {
         (**self).call(operation, input).await
     }

@@ -121,7 +121,7 @@ impl SdkAws {
                     .send()
                     .await
                     .map(drop)
-                    .map_err(Unanswered::of)
+                    .map_err(|error| Unanswered::of(&error))
             };
         }
         match operation {
@@ -181,15 +181,15 @@ struct Unanswered {
 }
 
 impl Unanswered {
-    fn of<E: std::error::Error + Send + Sync + 'static>(error: SdkError<E, HttpResponse>) -> Self {
-        let was_sent = match &error {
+    fn of<E: std::error::Error + Send + Sync + 'static>(error: &SdkError<E, HttpResponse>) -> Self {
+        let was_sent = match error {
             SdkError::ConstructionFailure(_) => false,
             SdkError::DispatchFailure(failure) => {
                 !failure.as_connector_error().is_some_and(|error| error.is_user() || was_refused(error))
             }
             _ => true,
         };
-        Self { was_sent, message: chain(&error) }
+        Self { was_sent, message: chain(error) }
     }
 }
 

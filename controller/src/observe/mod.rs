@@ -75,14 +75,14 @@ pub async fn observe(
 
 impl From<AwsError> for PhaseError {
     fn from(error: AwsError) -> Self {
-        Self::Observe(error)
+        Self::Observe(Box::new(error))
     }
 }
 
 impl From<BatchError<AwsError>> for PhaseError {
     fn from(error: BatchError<AwsError>) -> Self {
         match error {
-            BatchError::Fetch(error) => Self::Observe(error),
+            BatchError::Fetch(error) => error.into(),
             BatchError::Unmentioned | BatchError::Lost => {
                 Self::Answer { operation: "DescribeServices", member: "services" }
             }

@@ -45,7 +45,7 @@ pub(super) async fn service_deployments(
 ) -> Result<Vec<ServiceDeployment>, PhaseError> {
     let mut input = json!({"cluster": desired.cluster, "service": desired.service_name, "maxResults": MOST});
     if let (Some(rollout), Some(input)) = (&record.in_flight, input.as_object_mut()) {
-        let after = (rollout.sent_at - SKEW).as_second();
+        let after = rollout.sent_at.checked_sub(SKEW).unwrap_or(rollout.sent_at).as_second();
         input.insert("createdAt".to_owned(), json!({"after": after}));
     }
     let listed = aws.call(Operation::ListServiceDeployments, input).await?;

@@ -39,10 +39,7 @@ impl TaskDefinitions {
     pub(super) async fn get(&self, arn: &str) -> Result<LiveTaskDefinition, PhaseError> {
         let definition = match self.known(arn) {
             Some(definition) => Some(definition),
-            None => match describe(self.aws.as_ref(), arn).await? {
-                Some(answer) => Some(self.remember(arn, &answer)),
-                None => None,
-            },
+            None => describe(self.aws.as_ref(), arn).await?.map(|answer| self.remember(arn, &answer)),
         };
         Ok(LiveTaskDefinition {
             arn: arn.to_owned(),
