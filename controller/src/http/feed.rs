@@ -1,0 +1,81 @@
+//! `/v1/events`, `/v1/source`, and what machines ask: health, readiness, metrics.
+
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    Api,
+    problem::Problem,
+    v1::{Document, EventList},
+};
+use crate::status::{EVENTS_KEPT, SourceStatus};
+
+/// The events of an answer where the caller names no number.
+const EVENTS_USUALLY: usize = 100;
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventQuery {
+    /// Only events with a greater id.
+    after: Option<u64>,
+    /// How many at most.
+    limit: Option<usize>,
+    /// Only those of one object.
+    object: Option<String>,
+}
+
+/// `GET /v1/events`
+pub(crate) async fn events(
+    State(api): State<Api>,
+    Query(query): Query<EventQuery>,
+) -> Json<Document<EventList>> {
+    let limit = query.limit.unwrap_or(EVENTS_USUALLY).clamp(1, EVENTS_KEPT);
+    let items = match query.object {
+        Some(object) => {
+            let mut items = api.board.events_of(&object, EVENTS_KEPT);
+            items.retain(|event| query.after.is_none_or(|after| event.id > after));
+            let skipped = items.len().saturating_sub(limit);
+            items.split_off(skipped)
+        }
+        None => api.board.events(query.after, limit),
+    };
+    Json(Document::new(EventList { items }))
+}
+
+/// `GET /v1/source`
+pub(crate) async fn source(State(api): State<Api>) -> Json<Document<SourceStatus>> {
+    Json(Document::new(api.board.source_status()))
+}
+
+/// `GET /healthz`: the program answers.
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: some manifests stand, so that objects are looked after.
+pub(crate) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
+    let source = api.board.source_status();
+    if source.revision.is_some() {
+        return Ok("ready\n");
+    }
+    let why = source
+        .conditions
+        .first()
+        .map_or("the manifests have not been read yet", |condition| &condition.message);
+    Err(Problem::unavailable(format!("no manifests stand: {why}")))
+}
+
+/// `GET /metrics`
+pub(crate) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
+    api.metrics.objects(&api.board.words());
+    api.metrics.queue_depth(api.engine.depth());
+    let text = api.metrics.text().map_err(|error| Problem::unavailable(error.to_string()))?;
+    let content = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, content)], text).into_response())
+}

@@ -1,0 +1,143 @@
+//! The status endpoint: what is known, over HTTP.
+//!
+//! [`v1`] has the documents, [`router`] the routes, [`guard`](Guard) says who may ask, [`serve`] keeps
+//! slow and large requests in bounds.
+
+mod feed;
+mod guard;
+mod intents;
+mod logs;
+mod problem;
+mod serve;
+mod services;
+pub mod v1;
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::Uri,
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use coxswain_manifest::Key;
+use coxswain_plan::Reason;
+use coxswain_runtime::{Clock, Depth};
+use coxswain_store::Store;
+
+use self::problem::Problem;
+use crate::{
+    app::Handle,
+    aws::Aws,
+    intents::{Intent, SubmitError},
+    metrics::Metrics,
+    status::StatusBoard,
+};
+
+pub use guard::{Guard, GuardError, Token};
+pub use logs::{BYTES_AT_MOST, LINES_AT_MOST};
+pub use serve::serve;
+
+/// The longest body of a request. Units: bytes.
+const BODY_AT_MOST: usize = 16 * 1024;
+
+/// How long an answer may take: longer than the slowest chain of AWS calls behind `/logs` usually is, and
+/// shorter than the 60 s after which load balancers give up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Routes, as people are told when they ask for another.
+const ROUTES: &str = "/v1/services, /v1/services/NAME, /v1/services/NAME/history, /v1/services/NAME/record, \
+                      /v1/services/NAME/logs, /v1/events, /v1/source, /v1/intents, /healthz, /readyz, /metrics";
+
+/// The running controller, as far as people may move it.
+#[async_trait]
+pub trait Engine: Debug + Send + Sync {
+    /// Takes an intent; `false` where the same one was taken before.
+    async fn submit(&self, intent: Intent) -> Result<bool, SubmitError>;
+
+    /// Looks at an object at once.
+    fn look_now(&self, key: Key);
+
+    /// How many keys wait and run.
+    fn depth(&self) -> Depth;
+
+    /// What stands for an object now: the revision of its manifest, or why it cannot be used.
+    fn stands(&self, key: &Key) -> Result<String, Reason>;
+}
+
+#[async_trait]
+impl Engine for Handle {
+    async fn submit(&self, intent: Intent) -> Result<bool, SubmitError> {
+        self.context().intents.submit(intent).await
+    }
+
+    fn look_now(&self, key: Key) {
+        Handle::look_now(self, key);
+    }
+
+    fn depth(&self) -> Depth {
+        Handle::depth(self)
+    }
+
+    fn stands(&self, key: &Key) -> Result<String, Reason> {
+        match self.context().desired.get(key) {
+            Ok(desired) => Ok(desired.revision.clone()),
+            Err(error) => Err(error.reason()),
+        }
+    }
+}
+
+/// What the answers are made from.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// What is known of the objects.
+    pub board: Arc<StatusBoard>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where records are.
+    pub store: Arc<dyn Store>,
+    /// The running controller.
+    pub engine: Arc<dyn Engine>,
+    /// For logs, fetched when asked for.
+    pub aws: Arc<dyn Aws>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// All routes, behind the guard.
+pub fn router(api: Api, guard: Guard) -> Router {
+    Router::new()
+        .route("/healthz", get(feed::healthz))
+        .route("/readyz", get(feed::readyz))
+        .route("/metrics", get(feed::metrics))
+        .route("/v1/services", get(services::list))
+        .route("/v1/services/{name}", get(services::one))
+        .route("/v1/services/{name}/history", get(services::history))
+        .route("/v1/services/{name}/record", get(services::record))
+        .route("/v1/services/{name}/logs", get(logs::tail))
+        .route("/v1/events", get(feed::events))
+        .route("/v1/source", get(feed::source))
+        .route("/v1/intents", post(intents::submit))
+        .fallback(no_such_route)
+        .layer(DefaultBodyLimit::max(BODY_AT_MOST))
+        .layer(from_fn(in_time))
+        .layer(from_fn_with_state(guard, guard::guard))
+        .with_state(api)
+}
+
+async fn no_such_route(State(_): State<Api>, uri: Uri) -> Problem {
+    Problem::nothing_to_show(format!("there is no {}; there are {ROUTES}", uri.path()))
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::timeout().into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

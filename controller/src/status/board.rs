@@ -1,0 +1,266 @@
+//! The one writer of status: takes reports, and answers what is known now.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use coxswain_manifest::{Key, Kind};
+use coxswain_plan::{ConditionType, Reason};
+use coxswain_store::Store;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{
+    condition::transitions,
+    derive::{derive, unseen},
+    document::{ConditionStatus, ServiceStatus},
+    event::{Event, Ring},
+    history::{Entry, History},
+    kept::Kept,
+    memory::{Memory, Part},
+    source::SourceStatus,
+    word::{Health, Sync},
+};
+use crate::{
+    metrics::Metrics,
+    phase::PhaseError,
+    report::{Report, Reporter, SourceReport},
+};
+
+/// What is known of all objects, and the one writer of it.
+///
+/// # Guarantees
+/// - Reports of one object are taken in the order in which its looks ended.
+/// - The store is written only where something changed besides the time of looking.
+/// - A store that does not answer costs durability, never the status itself: what was not written is
+///   written with the next report.
+#[derive(Debug)]
+pub struct StatusBoard {
+    memory: Memory,
+    metrics: Arc<Metrics>,
+    objects: Mutex<BTreeMap<Key, Object>>,
+    source: Mutex<SourceStatus>,
+    events: Mutex<Ring>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Clone)]
+struct Object {
+    status: Kept<ServiceStatus>,
+    history: Kept<History>,
+    /// Whether this process has looked at it.
+    was_seen: bool,
+}
+
+impl Object {
+    fn new(key: &Key) -> Self {
+        Self {
+            status: Kept::unread(unseen(&key.environment, &key.name)),
+            history: Kept::unread(History::default()),
+            was_seen: false,
+        }
+    }
+}
+
+impl StatusBoard {
+    /// An empty board that keeps its memory in that store.
+    pub fn new(store: Arc<dyn Store>, metrics: Arc<Metrics>, now: Timestamp) -> Self {
+        Self {
+            memory: Memory::new(store),
+            metrics,
+            objects: Mutex::default(),
+            source: Mutex::new(SourceStatus::unread()),
+            events: Mutex::new(Ring::starting_at(now)),
+            changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Every object, by name; those not looked at since the start are Unknown.
+    pub fn services(&self) -> Vec<ServiceStatus> {
+        self.objects().iter().map(|(key, object)| current(key, object)).collect()
+    }
+
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<ServiceStatus> {
+        self.objects().iter().find(|(key, _)| key.name == name).map(|(key, object)| current(key, object))
+    }
+
+    /// The key of the service of that name.
+    pub fn key(&self, name: &str) -> Option<Key> {
+        self.objects().keys().find(|key| key.name == name).cloned()
+    }
+
+    /// Every service's name.
+    pub fn names(&self) -> Vec<String> {
+        self.objects().keys().map(|key| key.name.clone()).collect()
+    }
+
+    /// The two words of every object.
+    pub fn words(&self) -> Vec<(Sync, Health)> {
+        let words = |object: &Object| {
+            let status = &object.status.value;
+            if object.was_seen { (status.sync, status.health) } else { (Sync::Unknown, Health::Unknown) }
+        };
+        self.objects().values().map(words).collect()
+    }
+
+    /// The rollouts of one service, newest first.
+    pub async fn history(&self, key: &Key) -> Vec<Entry> {
+        let mut object = self.object_of(key);
+        object.history.load(Part::History, key, &self.memory).await;
+        let status = object.was_seen.then_some(&object.status.value);
+        object.history.value.with_current(status)
+    }
+
+    /// The rollout whose tasks died of that task's cause.
+    pub async fn rollout_of_task(&self, key: &Key, task_arn: &str) -> Option<Entry> {
+        let mut object = self.object_of(key);
+        object.history.load(Part::History, key, &self.memory).await;
+        object.history.value.of_task(task_arn).cloned()
+    }
+
+    /// What is said of the manifests.
+    pub fn source_status(&self) -> SourceStatus {
+        lock(&self.source).clone()
+    }
+
+    /// At most `limit` events: those after an id, or else the newest; oldest first.
+    pub fn events(&self, after: Option<u64>, limit: usize) -> Vec<Event> {
+        lock(&self.events).after(after, limit)
+    }
+
+    /// The newest events of one object, oldest first.
+    pub fn events_of(&self, object: &str, limit: usize) -> Vec<Event> {
+        lock(&self.events).of(object, limit)
+    }
+
+    /// Says that something a person did happened.
+    pub fn note(&self, at: Timestamp, object: String, reason: Reason, message: String) {
+        lock(&self.events).push(at, object, reason, message);
+        self.announce();
+    }
+
+    /// Changes with every report; for those who follow.
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn announce(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<Key, Object>> {
+        lock(&self.objects)
+    }
+
+    fn object_of(&self, key: &Key) -> Object {
+        self.objects().get(key).cloned().unwrap_or_else(|| Object::new(key))
+    }
+}
+
+#[async_trait]
+impl Reporter for StatusBoard {
+    async fn object(&self, report: Report) {
+        if matches!(report.error, Some(PhaseError::Draining)) {
+            return; // says something of the program, nothing of the object
+        }
+        let key = report.key.clone();
+        let mut object = self.object_of(&key);
+        object.status.load(Part::Status, &key, &self.memory).await;
+        object.history.load(Part::History, &key, &self.memory).await;
+
+        let before = object.status.value.clone();
+        let after = derive(&before, &report);
+        let mut history = object.history.value.clone();
+        if history.add(report.plan.as_ref().map_or(&[], |plan| plan.events.as_slice())) {
+            object.history.change(history);
+        }
+        object.history.save(Part::History, &key, &self.memory).await;
+        if after.says_the_same(&before) {
+            object.status.value = after.clone();
+        } else {
+            object.status.change(after.clone());
+        }
+        object.status.save(Part::Status, &key, &self.memory).await;
+        object.was_seen = true;
+        self.objects().insert(key, object);
+
+        self.tell(&before, &after, &report);
+        self.metrics.reconciled(&report);
+        self.announce();
+    }
+
+    async fn source(&self, report: SourceReport) {
+        let (before, after) = {
+            let mut source = lock(&self.source);
+            let after = source.after(&report);
+            (std::mem::replace(&mut *source, after.clone()), after)
+        };
+        {
+            let mut objects = self.objects();
+            for key in report.objects.iter().filter(|key| key.kind == Kind::Service) {
+                objects.entry(key.clone()).or_insert_with(|| Object::new(key));
+            }
+        }
+        let is_new_revision = before.revision != after.revision;
+        for condition in transitions(&before.conditions, &after.conditions) {
+            self.note(report.at, "source".to_owned(), condition.reason, condition.message.clone());
+        }
+        if let (true, Some(revision)) = (is_new_revision, &after.revision) {
+            let message = format!("revision {revision} stands: {} objects", after.objects.len());
+            self.note(report.at, "source".to_owned(), Reason::SourceRead, message);
+        }
+        self.metrics.source_ready(report.is_ready);
+        self.announce();
+    }
+}
+
+impl StatusBoard {
+    /// Puts what a look changed into the events.
+    fn tell(&self, before: &ServiceStatus, after: &ServiceStatus, report: &Report) {
+        let object = after.object();
+        let mut ring = lock(&self.events);
+        let events = report.plan.iter().flat_map(|plan| &plan.events);
+        let mut told: Vec<Reason> = Vec::new();
+        for event in events {
+            told.push(event.reason);
+            ring.push(event.at, object.clone(), event.reason, event.message.clone());
+        }
+        for condition in transitions(&before.conditions, &after.conditions) {
+            let matters = match condition.kind {
+                ConditionType::Held | ConditionType::Blocked | ConditionType::Suspended => {
+                    condition.status == ConditionStatus::True
+                        || before
+                            .condition(condition.kind)
+                            .is_some_and(|old| old.status == ConditionStatus::True)
+                }
+                ConditionType::Synced | ConditionType::Ready => true,
+                ConditionType::Progressing | ConditionType::SourceReady => {
+                    condition.reason == Reason::ProgressDeadlineExceeded
+                }
+            };
+            if matters && !told.contains(&condition.reason) {
+                told.push(condition.reason);
+                ring.push(report.ended_at, object.clone(), condition.reason, condition.message.clone());
+            }
+        }
+        for planned in after.steps.iter().filter(|step| report.done.contains(&step.operation.as_str())) {
+            let message = format!("{}: {}", planned.operation, planned.because);
+            ring.push(report.ended_at, object.clone(), planned.reason, message);
+        }
+    }
+}
+
+/// What is said of an object now: nothing of before the start, which may no longer hold.
+fn current(key: &Key, object: &Object) -> ServiceStatus {
+    if object.was_seen { object.status.value.clone() } else { unseen(&key.environment, &key.name) }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
