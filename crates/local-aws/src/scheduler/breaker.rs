@@ -21,7 +21,8 @@ pub(super) fn threshold(kind: &str, value: u64, desired: u64) -> u64 {
     let percent = desired.saturating_mul(value).div_ceil(100);
     match kind {
         "COUNT" => value,
-        "UNBOUNDED_PERCENT" => percent,
+        // Nothing has failed yet where nothing is desired.
+        "UNBOUNDED_PERCENT" => percent.max(1),
         _ => percent.clamp(3, 200),
     }
 }
@@ -142,6 +143,7 @@ mod tests {
             ("BOUNDED_PERCENT", 50, 800, 200),
             ("UNBOUNDED_PERCENT", 50, 800, 400),
             ("UNBOUNDED_PERCENT", 50, 1, 1),
+            ("UNBOUNDED_PERCENT", 50, 0, 1),
             ("COUNT", 7, 800, 7),
         ] {
             assert_eq!(threshold(kind, value, desired), expected, "{kind} {value} of {desired}");

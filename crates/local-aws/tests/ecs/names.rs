@@ -122,6 +122,7 @@ async fn a_service_that_could_not_run_is_refused() {
             "Specifying both a launch type and capacity provider",
         ),
         (json!({"desiredCount": -1}), "desiredCount cannot be negative"),
+        (json!({"desiredCount": 5_001}), "desiredCount cannot exceed 5000"),
         (json!({"desiredCount": null}), "desiredCount is required"),
         (json!({"serviceName": "no spaces"}), "Service name must be"),
         (json!({"schedulingStrategy": "DAEMON"}), "does not support a desired count"),

@@ -19,11 +19,18 @@ pub(in crate::ecs) fn check_name(what: &str, name: &str) -> Result<(), ApiError>
     }
 }
 
-/// Refuses a desired count below 0.
+/// Most tasks of a service. Source: Amazon ECS service quotas, tasks per service.
+const MOST_TASKS: u64 = 5_000;
+
+/// Refuses a desired count below 0 or over the quota.
 pub(super) fn check_count(request: &Value) -> Result<(), ApiError> {
-    match request.member("desiredCount") {
-        Some(count) if count.as_u64().is_none() => Err(ApiError::invalid("desiredCount cannot be negative.")),
-        _ => Ok(()),
+    let Some(count) = request.member("desiredCount") else { return Ok(()) };
+    match count.as_u64() {
+        None => Err(ApiError::invalid("desiredCount cannot be negative.")),
+        Some(count) if count > MOST_TASKS => {
+            Err(ApiError::invalid(format!("desiredCount cannot exceed {MOST_TASKS} tasks per service.")))
+        }
+        Some(_) => Ok(()),
     }
 }
 
