@@ -149,17 +149,17 @@ impl Comparison {
     fn service(&mut self, desired: &Value, sent: Option<&Value>, live: &Value) {
         let root = Site::root(Part::Service);
         let sides = Sides { desired: Some(desired), named: Some(desired), sent, live: Some(live) };
-        let capacity = Capacity::of(desired, live);
+        let goes_back = goes_back_to_launch_type(desired, live);
         let no_strategy = Value::Array(Vec::new());
         let mut names = sides.names();
-        if capacity == Capacity::BackToLaunchType {
+        if goes_back {
             names.insert(STRATEGY);
         }
         for name in names {
             let mut member = sides.member(name);
-            match (name, capacity) {
-                (LAUNCH_TYPE, Capacity::BackToLaunchType | Capacity::ToStrategy) => continue,
-                (STRATEGY, Capacity::BackToLaunchType) => member.named = Some(&no_strategy),
+            match name {
+                LAUNCH_TYPE if goes_back => continue,
+                STRATEGY if goes_back => member.named = Some(&no_strategy),
                 _ => {}
             }
             let is_unread = rule(root.shape, name).is_some_and(|rule| rule.read_from == ReadFrom::Revision);
@@ -315,31 +315,15 @@ impl Comparison {
 const LAUNCH_TYPE: &str = "launchType";
 const STRATEGY: &str = "capacityProviderStrategy";
 
-/// How launch type and capacity providers, of which a service has one, move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Capacity {
-    /// Each is compared for itself.
-    Stays,
-    /// The manifest asks for a launch type and live is a strategy: an empty strategy is the way back.
-    BackToLaunchType,
-    /// The manifest asks for a strategy and live is a launch type, which goes by itself.
-    ToStrategy,
-}
-
-impl Capacity {
-    fn of(desired: &Value, live: &Value) -> Self {
-        let has_strategy = |service: &Value| {
-            service.get(STRATEGY).and_then(Value::as_array).is_some_and(|strategy| !strategy.is_empty())
-        };
-        let has_launch_type = |service: &Value| service.get(LAUNCH_TYPE).is_some();
-        if has_strategy(desired) && has_launch_type(live) {
-            Self::ToStrategy
-        } else if has_launch_type(desired) && !has_strategy(desired) && has_strategy(live) {
-            Self::BackToLaunchType
-        } else {
-            Self::Stays
-        }
-    }
+/// Whether the manifest asks for a launch type and live is a strategy, of which a service has one: an
+/// empty strategy is the way back.
+///
+/// The other way needs no help: a launch type goes when a strategy comes.
+fn goes_back_to_launch_type(desired: &Value, live: &Value) -> bool {
+    let has_strategy = |service: &Value| {
+        service.get(STRATEGY).and_then(Value::as_array).is_some_and(|strategy| !strategy.is_empty())
+    };
+    desired.get(LAUNCH_TYPE).is_some() && !has_strategy(desired) && has_strategy(live)
 }
 
 /// Whether UpdateService merges the structure's members instead of replacing it: whether any of them may

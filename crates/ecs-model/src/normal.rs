@@ -43,8 +43,7 @@ pub(crate) fn normal(
         (Kind::List { item, .. }, Value::Array(items)) => {
             let items =
                 items.iter().filter_map(|entry| normal(item, None, entry, context, defaults)).collect();
-            let items = ordered(rule, items);
-            (!(folded && items.is_empty())).then_some(Value::Array(items))
+            Some(Value::Array(ordered(rule, items)))
         }
         _ => scalar(shape, rule, value),
     }

@@ -434,3 +434,29 @@ fn an_item_of_a_service_is_named_by_its_key() {
         ]
     );
 }
+
+#[test]
+fn a_required_member_left_out_of_a_merged_structure_is_wanted_at_its_default() {
+    let breaker = |members: Value| json!({"deploymentConfiguration": {"deploymentCircuitBreaker": members}});
+    let (desired, live) =
+        (breaker(json!({"enable": true})), breaker(json!({"enable": true, "rollback": true})));
+    assert_eq!(
+        lines(&desired, None, &live),
+        ["deploymentConfiguration.deploymentCircuitBreaker.rollback: true -> false (in place)",]
+    );
+}
+
+#[test]
+fn a_removed_member_does_not_colour_the_next() {
+    let sent = json!({"enableExecuteCommand": true, "deploymentConfiguration": {"bakeTimeInMinutes": 5}});
+    let desired = json!({"deploymentConfiguration": {"maximumPercent": 150}, "propagateTags": "SERVICE"});
+    assert_eq!(
+        lines(&desired, Some(&sent), &live_with(&sent)),
+        [
+            "deploymentConfiguration.bakeTimeInMinutes: 5 -> 0 (removed, reset; in place)",
+            "deploymentConfiguration.maximumPercent: 200 -> 150 (in place)",
+            "enableExecuteCommand: true -> false (removed, reset; in place)",
+            "propagateTags: NONE -> SERVICE (in place)",
+        ]
+    );
+}

@@ -393,3 +393,15 @@ fn two_items_of_one_key_are_told_apart() {
         ["containerDefinitions[api].portMappings[80#2].hostPort: 8081 -> 8082 (new revision)",]
     );
 }
+
+#[test]
+fn a_live_structure_of_unknown_members_alone_is_no_difference() {
+    assert_eq!(lines(&fargate(&json!({})), &fargate(&json!({"healthCheck": {"fromTheFuture": 1}}))), [""; 0]);
+}
+
+#[test]
+fn a_set_holds_each_of_its_texts_once() {
+    let twice = json!({"requiresCompatibilities": ["FARGATE", "EC2", "FARGATE"]});
+    let once = json!({"requiresCompatibilities": ["EC2", "FARGATE"]});
+    assert_eq!(canonical_task_definition(&twice), canonical_task_definition(&once));
+}
