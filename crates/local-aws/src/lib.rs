@@ -7,6 +7,34 @@
 //!
 //! What it answers is judged by the table of `coxswain-ecs-shapes`; it shares that table with the
 //! controller and none of the rules.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use coxswain_local_aws::{Clock, Config, LocalAws, ScriptedDriver, SystemClock};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+//! let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+//! let driver = ScriptedDriver::new(sender, Arc::clone(&clock));
+//! let local = LocalAws::new(Config::default(), clock, driver, events);
+//! let request = http::Request::post("/")
+//!     .header("x-amz-target", "AmazonEC2ContainerServiceV20141113.CreateCluster")
+//!     .body(r#"{"clusterName": "main"}"#.into())?;
+//! assert_eq!(local.handle(request).await?.status(), 200);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//!
+//! Kept and read back, but without effect: load balancers, service discovery, Service Connect,
+//! volumes, roles, placement, deployment alarms, lifecycle hooks and early success criteria. The
+//! strategies `BLUE_GREEN`, `LINEAR` and `CANARY` are rolled, which an event says. Refused by name:
+//! other deployment controllers than `ECS`, and the operations that are not done. Capacity never runs
+//! out, a daemon service has no instance to run on, and signatures are not looked at. Nothing outlives
+//! the process.
 
 mod admin;
 mod clock;

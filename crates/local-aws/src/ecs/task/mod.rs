@@ -243,7 +243,7 @@ impl Task {
             "attachments": self.attachment.iter().map(|a| self.show_attachment(a)).collect::<Vec<_>>(),
             "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
             "enableExecuteCommand": self.place.enable_execute_command,
-            "availabilityZone": "local",
+            "availabilityZone": state.names.zone(),
             "inferenceAccelerators": [],
             "version": self.version,
             "createdAt": self.created_at.to_json(),
