@@ -87,7 +87,7 @@ async fn the_floor_of_healthy_tasks_holds_at_every_instant_of_a_rollout() {
             assert!(running >= floor, "{running} of {desired} run, at least {minimum} % wanted");
             // Tasks on their way out are RUNNING no more; the cap counts running and pending ones.
             assert!(running + pending <= cap, "{running} + {pending} of {desired}, at most {maximum} %");
-            lab.pass(Duration::from_millis(100)).await;
+            lab.pass(Duration::from_millis(250)).await;
             assert!(lab.clock.now().since(started) < Duration::from_hours(1), "{service:#}");
             service = lab.service().await;
         }
@@ -140,6 +140,21 @@ async fn with_nothing_desired_a_deployment_completes_at_once() {
     lab.pass(Duration::from_millis(10)).await;
     assert_eq!(lab.primary().await["rolloutState"], "COMPLETED");
     assert!(lab.tasks("RUNNING").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_nothing_desired_it_does_not_wait_for_the_old_tasks_to_end() {
+    let lab = Lab::start().await;
+    lab.script("web:good", Script { stops: (SECOND * 20, 0), ..Script::serves() });
+    lab.steady(2, json!({})).await;
+    let next = lab.register("web:2").await;
+    lab.update(json!({"taskDefinition": next, "desiredCount": 0})).await;
+    lab.pass(SECOND).await;
+    let service = lab.service().await;
+    assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED");
+    assert_eq!(service["deployments"][1]["status"], "ACTIVE", "its tasks are still stopping");
+    lab.pass(SECOND * 25).await;
+    assert_eq!(lab.service().await["deployments"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
