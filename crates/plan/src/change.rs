@@ -56,7 +56,7 @@ impl Changes {
             sent.as_ref().is_some_and(|sent| sent.desired_count == desired.desired_count()),
         );
         let tags = change(
-            tag_differences(desired, &removed_tags, live),
+            kept(desired, tag_differences(desired, &removed_tags, live)),
             Reason::TagsChanged,
             unchanged(|desired, sent| sent.tags == desired.tags),
         );
@@ -135,14 +135,15 @@ fn task_definition_differences(desired: &Desired, live: &LiveService) -> Vec<Fie
 }
 
 fn kept(desired: &Desired, mut differences: Vec<FieldDifference>) -> Vec<FieldDifference> {
-    let ignored = |path: &str| {
-        desired.ignore_differences.iter().any(|ignored| {
-            path.strip_prefix(ignored.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
-    };
-    differences.retain(|difference| !ignored(&difference.path));
+    differences.retain(|difference| !is_ignored(desired, &difference.path));
     differences
+}
+
+fn is_ignored(desired: &Desired, path: &str) -> bool {
+    desired.ignore_differences.iter().any(|ignored| {
+        path.strip_prefix(ignored.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
 }
 
 fn count_difference(desired: &Desired, live: &LiveService) -> Option<FieldDifference> {
@@ -162,6 +163,7 @@ fn removed_tags(desired: &Desired, record: &Record, live: &LiveService) -> Vec<S
     let mut keys: Vec<_> = sent
         .flat_map(|sent| sent.tags.keys())
         .filter(|key| !desired.tags.contains_key(*key) && live.tags.contains_key(*key))
+        .filter(|key| !is_ignored(desired, &format!("tags[{key}]")))
         .cloned()
         .collect();
     keys.sort();

@@ -98,11 +98,20 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether ECS's answer shows the deployment, or one that can only be it.
+    /// Whether ECS's answers show the deployment, or one that can only be it.
     fn is_visible(self, rollout: &Rollout) -> bool {
         let Some(live) = self.observed.service.active() else { return false };
+        let is_new = |id: &String| !rollout.before.contains(id);
+        let earliest = rollout.sent_at - self.policy.settle;
+        let mut listed = self.observed.service_deployments.iter().flatten();
         rollout.deployment_id.is_some()
-            || live.deployments.iter().any(|deployment| !rollout.before.contains(&deployment.id))
+            || live.deployments.iter().any(|deployment| {
+                is_new(&deployment.id) && deployment.task_definition_arn == rollout.task_definition_arn
+            })
+            || listed.any(|listed| {
+                let is_described = live.deployment(&listed.deployment_id).is_some();
+                is_new(&listed.deployment_id) && !is_described && listed.created_at >= earliest
+            })
     }
 
     fn is_draining(self) -> bool {

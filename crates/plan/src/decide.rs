@@ -81,19 +81,25 @@ impl Planner<'_> {
         if let (Some(_), Some(wanted)) = (count, self.desired.desired_count()) {
             members.insert("desiredCount".to_owned(), wanted.into());
         }
-        let reason = [definition, service, count].into_iter().flatten().map(|change| change.reason).min();
+        let mut reason = [definition, service, count].into_iter().flatten().map(|change| change.reason).min();
         if let (Some(change), Some(reason)) = (definition, reason) {
             self.register(reason, because(change), change.differences.clone());
         }
+        let mut texts: Vec<_> = [definition, service, count].into_iter().flatten().map(because).collect();
+        let restarts = !rolls && !is_held && self.restarts_what_failed(live);
+        if restarts {
+            members.insert("forceNewDeployment".to_owned(), true.into());
+            reason = Some(Reason::Retried);
+            texts.insert(0, "the failed deployment is started again, as a person asked".to_owned());
+        }
         if let (Some(reason), true) = (reason, definition.is_some() || !members.is_empty()) {
-            let texts: Vec<_> = [definition, service, count].into_iter().flatten().map(because).collect();
             self.draft.steps.push(PlannedStep {
                 step: Step::UpdateService {
                     cluster: self.desired.cluster.clone(),
                     service: self.desired.service_name.clone(),
                     members,
                     task_definition: definition.map(|_| self.desired.digest.clone()),
-                    rollout: rolls.then(|| self.desired.rollout.clone()),
+                    rollout: (rolls || restarts).then(|| self.desired.rollout.clone()),
                 },
                 reason,
                 because: texts.join("; "),
@@ -101,6 +107,14 @@ impl Planner<'_> {
             });
         }
         self.tags(changes, live);
+    }
+
+    /// A deployment that failed with nothing to roll back to stays PRIMARY, and ECS starts no more tasks
+    /// of it: nothing differs, and yet a person who says retry wants it tried.
+    fn restarts_what_failed(&self, live: &LiveService) -> bool {
+        let has_failed =
+            live.primary().is_some_and(|primary| primary.rollout_state.as_deref() == Some("FAILED"));
+        self.policy.retry && has_failed && self.settled.record.in_flight.is_none()
     }
 
     fn tags(&mut self, changes: &Changes, live: &LiveService) {
@@ -114,7 +128,8 @@ impl Planner<'_> {
             change.differences.iter().cloned().partition(|difference| difference.owner == Owner::Removed);
         let arn = live.identity.arn.clone();
         if !set.is_empty() {
-            let tags = self.desired.tags.iter().filter(|(key, value)| live.tags.get(*key) != Some(*value));
+            let differs = |key: &str| set.iter().any(|difference| difference.path == format!("tags[{key}]"));
+            let tags = self.desired.tags.iter().filter(|(key, _)| differs(key));
             let tags = tags.map(|(key, value)| (key.clone(), value.clone())).collect();
             self.push_tag_step(Step::TagResource { arn: arn.clone(), tags }, change, set);
         }

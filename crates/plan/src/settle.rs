@@ -82,13 +82,11 @@ fn settle_identity(record: &mut Record, live: &LiveService) {
     record.identity = Some(live.identity.clone());
 }
 
+/// Right after a rollout was sent, ECS may not show yet what it has just created, even where it answered
+/// the call; a service that was deleted is still missing a moment later.
 fn settle_missing(settled: &mut Settled, policy: &Policy, now: Timestamp) {
     let record = &mut settled.record;
-    let in_doubt = record
-        .in_flight
-        .as_ref()
-        .is_some_and(|rollout| rollout.deployment_id.is_none() && within(rollout, policy, now));
-    if in_doubt {
+    if record.in_flight.as_ref().is_some_and(|rollout| within(rollout, policy, now)) {
         settled.in_doubt = true;
         return;
     }
@@ -207,9 +205,12 @@ fn find_id(
         .map(|deployment| deployment.id.clone());
     in_service.or_else(|| {
         let earliest = rollout.sent_at - policy.settle;
+        // A service deployment does not name its revision: one that is described, too, is another's.
+        let is_described = |id: &String| live.deployment(id).is_some();
         listed
             .iter()
-            .find(|deployment| is_new(&deployment.deployment_id) && deployment.created_at >= earliest)
+            .filter(|deployment| deployment.created_at >= earliest)
+            .find(|deployment| is_new(&deployment.deployment_id) && !is_described(&deployment.deployment_id))
             .map(|deployment| deployment.deployment_id.clone())
     })
 }
@@ -236,7 +237,7 @@ fn end_of(
     match live.deployment(id) {
         Some(deployment) => end_by_deployment(deployment, live, listed.is_some()),
         // One that was seen and is neither described nor listed any more has ended, and nobody can say how.
-        None if listed.is_some() && !within(rollout, policy, now) => End::Failed(
+        None if listed == Some(None) && !within(rollout, policy, now) => End::Failed(
             Reason::RolloutFailed,
             format!("deployment {id} is gone, and ECS does not say how it ended"),
         ),

@@ -84,7 +84,8 @@ fn health(case: &Case, found: &mut Found) {
 
 fn look(case: &Case, found: &mut Found) {
     let moves = case.plan.record.in_flight.is_some() || says(case, Progressing) == Some(true);
-    let is_needed = moves || case.is_in_doubt() || case.is_draining();
+    let is_foreign = case.observed.service.active().is_some() && case.ours().is_none();
+    let is_needed = (moves && !is_foreign) || case.is_in_doubt() || case.is_draining();
     let is_soon = case.plan.look_again_at.is_some_and(|at| at > case.now);
     found.demand(!is_needed || is_soon, Rule::LookMissing, || {
         "something is in flight or in doubt, and no look is set".to_owned()
