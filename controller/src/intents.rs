@@ -88,17 +88,21 @@ impl Wish {
 pub struct Intents {
     store: Arc<dyn Store>,
     pending: Mutex<BTreeMap<Path, Intent>>,
+    /// One at a time reads or writes the store, so that what was read before it was consumed is not
+    /// taken for pending after it.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Intents {
     /// The intents in that store; none is known before [`Self::load`].
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, pending: Mutex::default() }
+        Self { store, pending: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
     /// Reads an environment's intents, returns the keys that wait for a look, and forgets those that were
     /// consumed long ago.
     pub async fn load(&self, environment: &str, now: Timestamp) -> Result<Vec<Key>, StoreError> {
+        let _turn = self.turn.lock().await;
         for path in self.store.list(&format!("v1/{environment}/intents/")).await? {
             let Some(entry) = self.store.get(&path).await? else { continue };
             let intent = match serde_json::from_slice::<Intent>(&entry.bytes) {
@@ -123,6 +127,7 @@ impl Intents {
     pub async fn submit(&self, intent: Intent) -> Result<bool, SubmitError> {
         let path = path(&intent)?;
         let bytes = encode(&intent)?;
+        let _turn = self.turn.lock().await;
         match self.store.put(&path, bytes, Expect::Absent).await {
             Ok(_) => {
                 self.pending().insert(path, intent);
@@ -148,6 +153,10 @@ impl Intents {
     /// If we die before it, the next look follows the intent once more, from a record that already
     /// says so: the hold is gone, and a rollout that began meanwhile is no hold.
     pub async fn consume(&self, wish: Wish, now: Timestamp) -> Result<(), PhaseError> {
+        if wish.intents.is_empty() {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
         for intent in wish.intents {
             let Ok(path) = path(&intent) else { continue };
             if let Some(entry) = self.store.get(&path).await? {

@@ -7,6 +7,7 @@
 pub mod act;
 pub mod app;
 pub mod aws;
+pub mod config;
 pub mod context;
 pub mod desired;
 mod feed;
@@ -16,6 +17,7 @@ pub mod metrics;
 pub mod observe;
 pub mod phase;
 pub mod preview;
+pub mod program;
 pub mod reconcile;
 pub mod records;
 pub mod report;

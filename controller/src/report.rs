@@ -71,7 +71,7 @@ impl Report {
             Err(error) => match error.retry(now) {
                 Retry::AfterChange => NextLook::AfterChange,
                 Retry::Backoff | Retry::ObserveFirst => NextLook::Backoff,
-                Retry::At(at) => self.at(at, now),
+                Retry::At(at) => self.at(at),
             },
         };
         self.error = result.err();
@@ -85,13 +85,13 @@ impl Report {
         let changed = (!self.done.is_empty()).then(|| now.checked_add(soon).unwrap_or(Timestamp::MAX));
         match planned.into_iter().chain(changed).min() {
             None => NextLook::AfterChange,
-            Some(at) => self.at(at, now),
+            Some(at) => self.at(at),
         }
     }
 
-    fn at(&mut self, at: Timestamp, now: Timestamp) -> NextLook {
+    fn at(&mut self, at: Timestamp) -> NextLook {
         self.next_look_at = Some(at);
-        NextLook::In(at.duration_since(now).unsigned_abs())
+        NextLook::At(at)
     }
 }
 
