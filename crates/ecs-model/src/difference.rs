@@ -97,9 +97,6 @@ fn one_line(text: &str) -> String {
 /// A member that this crate has no rule for is taken to start a deployment where UpdateService has it,
 /// and to be unchangeable where it has not.
 pub fn service_effect(member: &str) -> Effect {
-    if member == "forceNewDeployment" {
-        return Effect::NewDeployment;
-    }
     let ruled = rules::rule(Part::Service.request(), member).and_then(|rule| rule.effect);
     let is_known =
         || ecs().operation("CreateService").is_some_and(|create| create.input.member(member).is_some());

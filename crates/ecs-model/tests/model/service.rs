@@ -460,3 +460,15 @@ fn a_removed_member_does_not_colour_the_next() {
         ]
     );
 }
+
+#[test]
+fn the_live_scheduling_strategy_says_which_defaults_hold_and_else_the_written_one() {
+    let percent = |value: u16, scheduling: &str| json!({"schedulingStrategy": scheduling, "deploymentConfiguration": {"maximumPercent": value}});
+    assert_eq!(lines(&percent(100, "DAEMON"), None, &json!({"schedulingStrategy": "DAEMON"})), [""; 0]);
+    assert_eq!(
+        lines(&percent(100, "REPLICA"), None, &json!({"schedulingStrategy": "DAEMON"})),
+        ["schedulingStrategy: DAEMON -> REPLICA (cannot change: recreate)",]
+    );
+    let asked = lines(&percent(100, "DAEMON"), None, &json!({}));
+    assert_eq!(asked, ["schedulingStrategy: REPLICA -> DAEMON (cannot change: recreate)"]);
+}

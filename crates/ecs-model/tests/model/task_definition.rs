@@ -405,3 +405,18 @@ fn a_set_holds_each_of_its_texts_once() {
     let once = json!({"requiresCompatibilities": ["EC2", "FARGATE"]});
     assert_eq!(canonical_task_definition(&twice), canonical_task_definition(&once));
 }
+
+#[test]
+fn on_every_network_of_its_own_a_host_port_is_the_containers() {
+    let ports = |host: Value| json!({"portMappings": [{"containerPort": 80, "hostPort": host}]});
+    for root in [
+        json!({"networkMode": "awsvpc"}),
+        json!({"networkMode": "host"}),
+        json!({"requiresCompatibilities": ["FARGATE"]}),
+    ] {
+        let (given, left) =
+            (definition(root.clone(), &ports(json!(80))), definition(root, &ports(Value::Null)));
+        assert_eq!(lines(&left, &given), [""; 0]);
+    }
+    assert_eq!(lines(&bridge(&ports(Value::Null)), &bridge(&ports(json!(80)))).len(), 1);
+}
