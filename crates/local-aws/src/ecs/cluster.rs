@@ -110,13 +110,11 @@ fn services<'a>(state: &'a State, cluster: &str) -> impl Iterator<Item = &'a sup
 
 fn show(state: &State, cluster: &Cluster, include: &[&str]) -> Value {
     let mut shown = cluster.body.clone();
-    for (field, member) in [("SETTINGS", "settings"), ("CONFIGURATIONS", "configuration")] {
-        if !include.contains(&field) {
-            shown.insert(member.to_owned(), json!([]));
-            if member == "configuration" {
-                shown.remove(member);
-            }
-        }
+    if !include.contains(&"SETTINGS") {
+        shown.insert("settings".to_owned(), json!([]));
+    }
+    if !include.contains(&"CONFIGURATIONS") {
+        shown.remove("configuration");
     }
     let tasks = cluster.tasks.iter().filter_map(|id| state.tasks.get(id));
     let (mut running, mut pending) = (0, 0);

@@ -94,7 +94,7 @@ fn fail(state: &mut State, service: &mut Service, reason: &str, now: Time) {
 
 /// Makes the last COMPLETED deployment the PRIMARY again, under its old id.
 ///
-/// Counts, percentages and tags are not the revision's and stay as they are. Without a deployment to
+/// Its counters are those of its completion: none. Counts, percentages and tags are not the revision's and stay as they are. Without a deployment to
 /// return to, the failed one stays PRIMARY and launches nothing.
 fn roll_back(state: &mut State, service: &mut Service, cause: Cause, now: Time) {
     let failed = service.deployments.first().map(|primary| primary.number);
@@ -118,9 +118,6 @@ fn roll_back(state: &mut State, service: &mut Service, cause: Cause, now: Time) 
     };
     target.turn(Rollout::InProgress, reason, now);
     target.created_at = now;
-    target.failed_tasks = 0;
-    target.breaker_count = 0;
-    target.launches = crate::ecs::Launches::default();
     if let Some(ongoing) = service.ongoing() {
         ongoing.roll_back(because, target.number, now);
     }

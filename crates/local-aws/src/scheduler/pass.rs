@@ -9,8 +9,8 @@ use super::{
 use crate::{
     clock::Time,
     ecs::{
-        Alarm, Health, LaunchRequest, Members, Rollout, Service, ServiceDeploymentStatus, ServiceKey,
-        ServiceStatus, State, StopCode, Task, TaskStatus, Verdict, words,
+        Alarm, Health, LaunchRequest, Launches, Members, Rollout, Service, ServiceDeploymentStatus,
+        ServiceKey, ServiceStatus, State, StopCode, Task, TaskStatus, Verdict, words,
     },
 };
 
@@ -255,6 +255,7 @@ fn settle(state: &mut State, service: &mut Service, situation: &Situation, now: 
         primary.turn(Rollout::Completed, format!("ECS deployment {id} completed."), now);
         primary.failed_tasks = 0;
         primary.breaker_count = 0;
+        primary.launches = Launches::default();
         service.last_completed = Some(primary.clone());
         if let Some(ongoing) = service.ongoing() {
             let status = if ongoing.status == ServiceDeploymentStatus::RollbackInProgress {

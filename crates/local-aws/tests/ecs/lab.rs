@@ -21,8 +21,8 @@ pub(crate) struct Lab {
     pub(crate) local: Arc<LocalAws>,
     pub(crate) driver: Arc<ScriptedDriver>,
     pub(crate) clock: Arc<TokioClock>,
-    _shutdown: DropGuard,
-    _tracker: TaskTracker,
+    shutdown: DropGuard,
+    tracker: TaskTracker,
 }
 
 impl Lab {
@@ -42,9 +42,17 @@ impl Lab {
         let tracker = TaskTracker::new();
         let (running, token) = (Arc::clone(&local), shutdown.clone());
         tracker.spawn(async move { running.run(token).await });
-        let lab = Self { local, driver, clock, _shutdown: shutdown.drop_guard(), _tracker: tracker };
+        let lab = Self { local, driver, clock, shutdown: shutdown.drop_guard(), tracker };
         lab.call("CreateCluster", json!({"clusterName": "main"})).await;
         lab
+    }
+
+    /// Ends the local ECS's loop and waits until it has returned; says what is left of it.
+    pub(crate) async fn shut_down(self) -> Arc<LocalAws> {
+        self.shutdown.disarm().cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+        self.local
     }
 
     /// Sends a request; says the status and the body.

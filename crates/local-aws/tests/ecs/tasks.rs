@@ -1,8 +1,8 @@
 //! Tasks: their states, addresses, stop reasons, and what their driver is told.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use coxswain_local_aws::Script;
+use coxswain_local_aws::{Clock, Script};
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, instant, with};
@@ -80,6 +80,30 @@ async fn a_stopped_task_gets_sigterm_and_after_its_timeout_sigkill() {
     assert_eq!(stopped["containers"][0]["exitCode"], 137);
     assert_eq!(stopped["stopCode"], "UserInitiated");
     assert_eq!(stopped["stoppedReason"], "maintenance");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_shutdown_every_task_is_stopped_and_waited_for_and_none_is_replaced() {
+    let lab = Lab::start().await;
+    lab.script("web:good", Script { stops: (SECOND * 10, 0), ..Script::serves() });
+    lab.steady(2, json!({})).await;
+    let tasks = lab.tasks("RUNNING").await;
+    let (driver, clock) = (Arc::clone(&lab.driver), Arc::clone(&lab.clock));
+    let before = clock.now();
+    let local = lab.shut_down().await;
+    assert_eq!(clock.now().since(before), SECOND * 10);
+    assert_eq!(driver.started().len(), 2);
+    let arns: Vec<&Value> = tasks.iter().map(|task| &task["taskArn"]).collect();
+    let body = json!({"cluster": "main", "tasks": arns}).to_string();
+    let target = "AmazonEC2ContainerServiceV20141113.DescribeTasks";
+    let request = http::Request::post("/").header("x-amz-target", target).body(body.into()).unwrap();
+    let answer: Value = serde_json::from_slice(local.handle(request).await.unwrap().body()).unwrap();
+    for task in answer["tasks"].as_array().unwrap() {
+        assert_eq!(task["stopCode"], "UserInitiated");
+        assert_eq!(task["containers"][0]["exitCode"], 0);
+    }
+    // A second loop would take the driver's reports from the first one: it ends at once.
+    local.run(tokio_util::sync::CancellationToken::new()).await;
 }
 
 #[tokio::test(start_paused = true)]
