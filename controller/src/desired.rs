@@ -85,3 +85,58 @@ impl DesiredState {
         gone.chain(changed).cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocked(reason: Reason) -> Wanted {
+        Wanted::Blocked { reason, diagnostics: Vec::new() }
+    }
+
+    #[test]
+    fn what_changed_what_came_and_what_went_is_looked_at_and_nothing_else() {
+        let [same, other, gone, new] = ["same", "other", "gone", "new"].map(|name| Key::service("dev", name));
+        let state = DesiredState::default();
+        let unresolved = blocked(Reason::ReferenceUnresolved);
+        let before = [&same, &other, &gone].map(|key| (key.clone(), unresolved.clone()));
+        assert_eq!(state.replace(before.into()).len(), 3);
+        let after = [
+            (same.clone(), unresolved.clone()),
+            (other.clone(), blocked(Reason::InvalidManifest)),
+            (new.clone(), unresolved),
+        ];
+        assert_eq!(state.replace(after.into()), BTreeSet::from([other.clone(), gone.clone(), new]));
+        assert!(matches!(state.get(&gone), Err(PhaseError::Orphaned)));
+        assert!(matches!(
+            state.get(&other),
+            Err(PhaseError::Blocked { reason: Reason::InvalidManifest, .. })
+        ));
+    }
+
+    #[test]
+    fn a_new_revision_of_the_manifests_alone_asks_nothing_new_of_an_object() {
+        let text = "
+apiVersion: coxswain.dev/v1
+kind: Environment
+metadata: { name: dev }
+spec: { cluster: dev }
+---
+apiVersion: coxswain.dev/v1
+kind: Service
+metadata: { name: api }
+spec:
+  taskDefinition: { containerDefinitions: [{ name: api, image: api, memory: 64 }] }
+  count: { fixed: 1 }
+";
+        let file = coxswain_manifest::SourceFile { path: "a.yaml".to_owned(), content: text.into() };
+        let loaded = coxswain_manifest::load(vec![file]);
+        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics());
+        let parameters = crate::resolve::Parameters::default();
+        let at = |revision| crate::resolve::resolve(&loaded, &parameters, revision).unwrap();
+        let state = DesiredState::default();
+        assert_eq!(state.replace(at("1.0")).len(), 1);
+        assert!(state.replace(at("2.0")).is_empty());
+        assert_eq!(state.get(&Key::service("dev", "api")).unwrap().revision, "2.0");
+    }
+}

@@ -186,3 +186,72 @@ fn encode(intent: &Intent) -> Result<Vec<u8>, StoreError> {
         source: error.into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use coxswain_store::MemoryStore;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn retry(id: &str) -> Intent {
+        Intent {
+            schema: INTENT_SCHEMA,
+            id: id.to_owned(),
+            kind: IntentKind::Retry,
+            key: Key::service("dev", "api"),
+            reason: String::new(),
+            at: at(0),
+            consumed_at: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_intent_is_taken_once_also_after_it_was_followed() {
+        let intents = Intents::new(Arc::new(MemoryStore::new()));
+        assert!(intents.submit(retry("one")).await.unwrap());
+        assert!(!intents.submit(retry("one")).await.unwrap());
+        let wish = intents.wish(&retry("one").key);
+        assert!(wish.is_retry());
+        intents.consume(wish, at(1)).await.unwrap();
+        assert!(!intents.submit(retry("one")).await.unwrap());
+        assert!(!intents.wish(&retry("one").key).is_retry());
+        assert!(intents.submit(retry("two")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_id_that_meant_something_else_is_refused() {
+        let intents = Intents::new(Arc::new(MemoryStore::new()));
+        intents.submit(retry("one")).await.unwrap();
+        let other = Intent { key: Key::service("dev", "web"), ..retry("one") };
+        assert!(matches!(intents.submit(other).await, Err(SubmitError::Reused(_))));
+        assert!(matches!(intents.submit(retry("../up")).await, Err(SubmitError::Id(_))));
+    }
+
+    #[tokio::test]
+    async fn another_process_finds_what_was_not_followed_and_forgets_what_was_long_ago() {
+        let store = Arc::new(MemoryStore::new());
+        let first = Intents::new(store.clone());
+        first.submit(retry("followed")).await.unwrap();
+        first.consume(first.wish(&retry("followed").key), at(1)).await.unwrap();
+        first.submit(retry("waiting")).await.unwrap();
+
+        let second = Intents::new(store.clone());
+        assert_eq!(second.load("dev", at(60)).await.unwrap(), [retry("waiting").key]);
+        assert_eq!(store.list("v1/dev/intents/").await.unwrap().len(), 2);
+        second.load("dev", at(2 * 24 * 60 * 60)).await.unwrap();
+        assert_eq!(store.list("v1/dev/intents/").await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_intent_that_cannot_be_read_is_left_alone() {
+        let store = Arc::new(MemoryStore::new());
+        let path = Path::new("v1/dev/intents/odd.json").unwrap();
+        store.put(&path, b"{}".to_vec(), Expect::Absent).await.unwrap();
+        assert!(Intents::new(store.clone()).load("dev", at(0)).await.unwrap().is_empty());
+        assert!(store.get(&path).await.unwrap().is_some());
+    }
+}

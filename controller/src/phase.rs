@@ -60,7 +60,7 @@ pub enum PhaseError {
         member: &'static str,
     },
     /// A step was not carried out, or not known to be.
-    #[error("a step was not carried out; {standing}")]
+    #[error("a step was not carried out ({standing})")]
     Act {
         /// What still serves.
         standing: String,
@@ -147,5 +147,63 @@ impl PhaseError {
             Self::Blocked { diagnostics, .. } => diagnostics,
             _ => &[],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::aws::Operation;
+
+    fn act(failure: Failure) -> PhaseError {
+        let request_id = Some("7f3c".to_owned());
+        let source = Box::new(AwsError { operation: Operation::UpdateService, failure, request_id });
+        PhaseError::Act { standing: "still running: 2 of 2 tasks of api:41".to_owned(), source }
+    }
+
+    fn text() -> String {
+        "AWS's words".to_owned()
+    }
+
+    #[test]
+    fn each_failure_has_its_reason_and_its_time_to_look_again() {
+        let now = Timestamp::UNIX_EPOCH;
+        let later = now.checked_add(Duration::from_secs(7)).unwrap();
+        let (action, code) = ("ecs:UpdateService".to_owned(), "ClientException".to_owned());
+        let cases = [
+            (Failure::Throttled { after: None, message: text() }, Reason::Throttled, Retry::Backoff),
+            (
+                Failure::Throttled { after: Some(Duration::from_secs(7)), message: text() },
+                Reason::Throttled,
+                Retry::At(later),
+            ),
+            (Failure::Denied { action, resource: None, message: text() }, Reason::Denied, Retry::Backoff),
+            (Failure::Invalid { code, message: text() }, Reason::Refused, Retry::AfterChange),
+            (Failure::Conflict { message: text() }, Reason::Refused, Retry::ObserveFirst),
+            (Failure::InDoubt { message: text() }, Reason::OutcomeUnknown, Retry::ObserveFirst),
+            (Failure::Unavailable { message: text() }, Reason::Unavailable, Retry::Backoff),
+        ];
+        for (failure, reason, retry) in cases {
+            let error = act(failure);
+            assert_eq!((error.reason(), error.retry(now)), (reason, retry), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_beyond_all_time_is_an_ordinary_back_off() {
+        let endless = Failure::Throttled { after: Some(Duration::MAX), message: text() };
+        assert_eq!(act(endless).retry(Timestamp::UNIX_EPOCH), Retry::Backoff);
+    }
+
+    #[test]
+    fn the_message_says_what_happened_what_stands_and_which_request_it_was_each_once() {
+        let error = act(Failure::Conflict { message: "Service was not ACTIVE.".to_owned() });
+        assert_eq!(
+            error.message(),
+            "a step was not carried out (still running: 2 of 2 tasks of api:41): UpdateService: Service was not \
+             ACTIVE. (request 7f3c)"
+        );
     }
 }

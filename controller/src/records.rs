@@ -134,3 +134,83 @@ fn read_error(path: &Path, error: StoreError) -> PhaseError {
         error => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use coxswain_store::{
+        MemoryStore,
+        fault::{Fault, FaultStore},
+    };
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn key() -> Key {
+        Key::service("dev", "api")
+    }
+
+    fn changed(mut record: Record, epoch: u64) -> Record {
+        record.epoch = epoch;
+        record
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_record_is_neither_written_nor_read_again() {
+        let store = FaultStore::new(MemoryStore::new());
+        let records = Records::new(Arc::new(store.clone()));
+        let record = changed(records.get(&key()).await.unwrap(), 1);
+        records.put(&record).await.unwrap();
+        records.put(&record).await.unwrap();
+        assert_eq!(records.get(&key()).await.unwrap(), record);
+        assert_eq!(store.calls().len(), 2, "one get, one put: {:?}", store.calls());
+    }
+
+    #[tokio::test]
+    async fn a_write_of_somebody_elses_is_not_overwritten_and_is_read_next_time() {
+        let store = Arc::new(MemoryStore::new());
+        let (ours, theirs) = (Records::new(store.clone()), Records::new(store));
+        let record = ours.get(&key()).await.unwrap();
+        theirs.put(&changed(theirs.get(&key()).await.unwrap(), 2)).await.unwrap();
+        let error = ours.put(&changed(record, 1)).await.unwrap_err();
+        assert!(matches!(&error, PhaseError::Store(cause) if matches!(**cause, StoreError::Conflict { .. })));
+        assert_eq!(ours.get(&key()).await.unwrap().epoch, 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_write_in_doubt_the_store_alone_is_believed() {
+        for (fault, expected) in [(Fault::FailBefore, 0), (Fault::FailAfter, 1)] {
+            let is_put = |operation| operation == coxswain_store::Operation::Put;
+            let hook = move |call: &coxswain_store::fault::Call| {
+                if is_put(call.operation) { fault } else { Fault::None }
+            };
+            let records = Records::new(Arc::new(FaultStore::new(MemoryStore::new()).before(hook)));
+            let record = records.get(&key()).await.unwrap();
+            let error = records.put(&changed(record, 1)).await.unwrap_err();
+            assert_eq!(error.retry(Timestamp::UNIX_EPOCH), crate::phase::Retry::ObserveFirst);
+            assert_eq!(records.get(&key()).await.unwrap().epoch, expected, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_record_of_this_object_is_an_error_and_never_empty() {
+        for text in ["", "{}", r#"{"schema": 2}"#, r#"{"schema": 1, "epoch": 0, "key": "dev/service/web"}"#] {
+            let store = Arc::new(MemoryStore::new());
+            let path = Path::new("v1/dev/records/service/api.json").unwrap();
+            store.put(&path, text.into(), Expect::Absent).await.unwrap();
+            let error = Records::new(store).get(&key()).await.unwrap_err();
+            assert!(matches!(error, PhaseError::Record { .. }), "{text}: {error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_keys_of_an_environment_are_those_with_a_record() {
+        let records = Records::new(Arc::new(MemoryStore::new()));
+        for key in [Key::service("dev", "api"), Key::service("dev", "web"), Key::service("prod", "db")] {
+            records.put(&changed(Record::new(key), 1)).await.unwrap();
+        }
+        assert_eq!(
+            records.keys("dev").await.unwrap(),
+            [Key::service("dev", "api"), Key::service("dev", "web")]
+        );
+    }
+}
