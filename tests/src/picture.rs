@@ -86,10 +86,10 @@ impl Picture {
             ("--listen", "127.0.0.1:0".to_owned()),
             ("--sweep-interval", "2s".to_owned()),
             ("--rollout-interval", "1s".to_owned()),
-            ("--settle", "2s".to_owned()),
         ];
-        let arguments: Vec<_> =
+        let mut arguments: Vec<_> =
             arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+        arguments.push("--example-credentials".to_owned());
         let controller = Program::start("coxswain-controller", &arguments)?;
         let line = controller.line("http://").await?;
         let status = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;

@@ -136,14 +136,11 @@ async fn on_kept(
 async fn on_new(address: &str, request: http::Request<Full<Bytes>>) -> Result<String> {
     let stream = tokio::net::TcpStream::connect(format!("{address}:8000")).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let answer = async {
-        let answer = sender.send_request(request).await?;
-        version(answer).await
-    };
-    tokio::select! {
-        answer = answer => answer,
-        ended = connection => { ended?; anyhow::bail!("the connection ended without an answer") }
-    }
+    // The connection ends once the sender is gone, which is after the answer was read.
+    let answer = async move { version(sender.send_request(request).await?).await };
+    let (answer, ended) = tokio::join!(answer, connection);
+    ended?;
+    answer
 }
 
 async fn version(answer: http::Response<hyper::body::Incoming>) -> Result<String> {

@@ -97,7 +97,7 @@ async fn a_foreign_definition_is_corrected_and_an_earlier_good_one_is_an_emergen
         picture.ecs.service("api").await?["taskDefinition"] == first.as_str(),
         "it is left where the person put it"
     );
-    picture.cox_exits(&["wait", "service/api"], 4).await?;
+    picture.cox_exits(&["wait", "service/api"], 6).await?;
 
     picture.edit("api.yaml", "api:1.1", "api:1.2")?;
     picture.cox_exits(&["wait", "service/api"], 0).await?;
