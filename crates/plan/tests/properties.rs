@@ -53,6 +53,31 @@ fn a_rollout_that_fails_is_tried_once_and_once_more_for_each_retry() {
     }
 }
 
+#[test]
+fn a_count_that_somebody_else_keeps_changing_is_corrected_five_times_an_hour() {
+    let mut world = World::new(0);
+    world.rest().unwrap();
+    for time in 1..=7 {
+        world.act(Act::SetCount(4)).unwrap();
+        world.rest().unwrap();
+        assert_eq!(world.count(), if time <= 5 { 2 } else { 4 }, "time {time}");
+    }
+}
+
+#[test]
+fn what_was_sent_without_an_answer_is_taken_back_once_the_manifest_names_it_no_more() {
+    let with_a_tag_and_a_member_more = 5;
+    for dies_at in 0..12 {
+        let mut world = World::new(1);
+        world.rest().unwrap();
+        world.act(Act::Edit(with_a_tag_and_a_member_more)).unwrap();
+        world.act(Act::Look { dies_at: Some(dies_at), is_stale: false }).unwrap();
+        world.act(Act::Edit(1)).unwrap();
+        let last = world.rest().unwrap();
+        world.is_settled(&last).unwrap();
+    }
+}
+
 proptest! {
     // A quarter of the usual number, which PROPTEST_CASES sets.
     #![proptest_config(ProptestConfig {

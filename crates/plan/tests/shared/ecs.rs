@@ -224,7 +224,13 @@ impl Ecs {
             entry["statusReason"] = json!("the circuit breaker threshold was exceeded.");
         }
         if let Some(mut target) = target {
-            service.members.clone_from(&target.members);
+            // What belongs to the service revision goes back; settings of the service stay.
+            for name in TRIGGERS {
+                match target.members.get(*name) {
+                    Some(value) => drop(service.members.insert((*name).to_owned(), value.clone())),
+                    None => drop(service.members.remove(*name)),
+                }
+            }
             service.task_definition.clone_from(&target.task_definition);
             target.state = "IN_PROGRESS";
             target.reason =

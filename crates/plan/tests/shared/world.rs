@@ -301,12 +301,27 @@ impl World {
                 prop_assert_eq!(live.service.as_value().get(name), Some(value), "{}", name);
             }
         }
+        // Nobody else sets these: what is left of them was ours once, and should have been taken back.
+        let members = live.service.as_value();
+        let is_default = |name: &str, default: Value| {
+            let is_wanted = wanted.service.as_value().get(name).is_some();
+            is_wanted || members.get(name).is_none_or(|value| *value == default)
+        };
+        prop_assert!(is_default("enableExecuteCommand", json!(false)), "{members}");
+        prop_assert!(is_default("healthCheckGracePeriodSeconds", json!(0)), "{members}");
+        prop_assert!(is_default("platformVersion", json!("LATEST")), "{members}");
+        let is_left_over = live.tags.contains_key("team") && !wanted.tags.contains_key("team");
+        prop_assert!(!is_left_over, "the tag team is left over");
         Ok(())
     }
 
     /// Deployments that we started.
     pub(crate) fn started(&self) -> usize {
         self.started
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        self.ecs.observe(self.now, false).service.active().unwrap().desired_count
     }
 
     pub(crate) fn started_no_more_than_allowed(&self) -> Checked<()> {
