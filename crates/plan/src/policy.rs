@@ -12,7 +12,10 @@ pub struct Policy {
     pub settle: SignedDuration,
     /// Corrections of the same field within an hour until Coxswain stops and asks.
     pub corrections_per_hour: usize,
-    /// Whether a person asked for the held rollout again since the last look.
+    /// Whether a person asked for the held rollout again.
+    ///
+    /// Stays so until a plan made with it was carried out to its end and did not wait on a call in doubt:
+    /// taken back sooner, a retry that never arrived would be lost.
     pub retry: bool,
 }
 

@@ -13,6 +13,7 @@ mod shared {
     pub(crate) mod world;
 }
 
+use coxswain_plan::Reason;
 use proptest::prelude::*;
 use shared::world::{Act, VARIANTS, World};
 
@@ -50,6 +51,21 @@ fn a_rollout_that_fails_is_tried_once_and_once_more_for_each_retry() {
             assert!(last.record.hold.is_some(), "{last}");
             assert_eq!(world.started(), variants.len() + retries, "{last}");
         }
+    }
+}
+
+#[test]
+fn a_retry_is_made_once_wherever_the_process_dies_in_it() {
+    for dies_at in 0..12 {
+        let mut world = World::new(0);
+        world.rest().unwrap();
+        world.act(Act::Edit(2)).unwrap();
+        world.rest().unwrap();
+        world.act(Act::Retry).unwrap();
+        world.act(Act::Look { dies_at: Some(dies_at), is_stale: false }).unwrap();
+        let hold = world.rest().unwrap().record.hold.expect("it failed again");
+        assert_eq!(hold.reason, Reason::CircuitBreakerRolledBack, "died at {dies_at}");
+        assert_eq!(world.started(), 3, "died at {dies_at}");
     }
 }
 

@@ -224,8 +224,9 @@ impl World {
                 return Ok(made);
             }
         }
-        // An intent is done once all that follows from it is.
-        self.is_retry_asked = false;
+        // An intent is done once all that follows from it is, and known to be.
+        let waits = made.conditions.iter().any(|condition| condition.reason == Reason::OutcomeUnknown);
+        self.is_retry_asked &= waits;
         Ok(made)
     }
 
