@@ -2,13 +2,14 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
 
 /// A program that the test started: killed when dropped, its output kept.
 #[derive(Debug)]
@@ -36,8 +37,14 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 impl Program {
     /// Starts a program of the workspace; its two streams are kept line by line.
     pub fn start(name: &str, arguments: &[String]) -> Result<Self> {
+        Self::start_in(name, arguments, Path::new("."))
+    }
+
+    /// As [`Self::start`], in a folder.
+    pub fn start_in(name: &str, arguments: &[String], folder: &Path) -> Result<Self> {
         let mut child = Command::new(binary(name)?)
             .args(arguments)
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -82,9 +89,17 @@ impl Program {
 
     /// SIGTERM, and waits for the end; its exit code.
     pub async fn terminate(&mut self) -> Result<Option<i32>> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-        let what = format!("{} to end after SIGTERM", self.name);
+        self.end_by(Signal::TERM).await
+    }
+
+    /// Ctrl-C, and waits for the end; its exit code.
+    pub async fn interrupt(&mut self) -> Result<Option<i32>> {
+        self.end_by(Signal::INT).await
+    }
+
+    async fn end_by(&mut self, signal: Signal) -> Result<Option<i32>> {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)?;
+        let what = format!("{} to end after {signal:?}", self.name);
         wait_for(&what, Duration::from_secs(30), async || {
             Ok(self.child.try_wait()?.map(|status| status.code()))
         })
