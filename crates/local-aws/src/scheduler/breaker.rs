@@ -94,8 +94,9 @@ fn fail(state: &mut State, service: &mut Service, reason: &str, now: Time) {
 
 /// Makes the last COMPLETED deployment the PRIMARY again, under its old id.
 ///
-/// Its counters are those of its completion: none. Counts, percentages and tags are not the revision's and stay as they are. Without a deployment to
-/// return to, the failed one stays PRIMARY and launches nothing.
+/// Its counters are those of its completion: none. The service's count, percentages and tags are not
+/// the revision's and stay as they are. Without a deployment to return to, the failed one stays
+/// PRIMARY and launches nothing.
 fn roll_back(state: &mut State, service: &mut Service, cause: Cause, now: Time) {
     let failed = service.deployments.first().map(|primary| primary.number);
     let target = service.last_completed.clone().filter(|target| Some(target.number) != failed);

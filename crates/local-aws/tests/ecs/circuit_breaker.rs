@@ -293,6 +293,25 @@ async fn an_image_that_cannot_be_pulled_is_tried_ever_more_seldom() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_ran_ends_the_back_off() {
+    let lab = Lab::start().await;
+    lab.script("web:1", Script::cannot_start("CannotPullContainerError: not found"));
+    let arn = lab.register("web:1").await;
+    lab.create(&arn, 1, json!({})).await;
+    lab.pass(Duration::from_mins(10)).await;
+    let slow = lab.driver.started().len();
+    lab.pass(Duration::from_mins(2)).await;
+    assert!(lab.driver.started().len() <= slow + 1, "minutes apart by now");
+    lab.script("web:1", Script::serves());
+    lab.until("runs", |service| service["runningCount"] == 1).await;
+    lab.script("web:1", Script::cannot_start("CannotPullContainerError: not found"));
+    let before = lab.driver.started().len();
+    lab.driver.exit(&last_part(&lab.tasks("RUNNING").await[0]["taskArn"]), "web", 0);
+    lab.pass(SECOND * 30).await;
+    assert!(lab.driver.started().len() >= before + 3, "it begins with short pauses again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rollback_restores_the_revision_and_not_the_count() {
     let lab = Lab::start().await;
     lab.steady(1, breaker(true)).await;
