@@ -1,6 +1,6 @@
 //! What makes a key be looked at before its turn: manifests that changed, and people's wishes.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use coxswain_manifest::Key;
 use coxswain_runtime::Queue;
@@ -54,19 +54,17 @@ async fn apply(taken: Taken, cx: &Context, queue: &Queue<Key>) {
         "{}",
         taken.report.message
     );
-    let mut keys = BTreeSet::new();
-    if let Some(environment) = &taken.environment {
-        keys.extend(wishes(environment, cx).await);
-        if let (Some(objects), true) = (&taken.objects, taken.is_whole) {
-            keys.extend(orphans(environment, cx).await.into_iter().filter(|key| !objects.contains_key(key)));
-        }
-    }
+    // What changed goes first: an edit waits for nothing that can be done after it.
     if let Some(objects) = taken.objects {
-        keys.extend(cx.desired.replace(objects));
+        cx.desired.replace(objects).into_iter().for_each(|key| queue.add(key));
     }
     cx.reporter.source(taken.report).await;
-    for key in keys {
-        queue.add(key);
+    let Some(environment) = taken.environment else { return };
+    wishes(&environment, cx).await.into_iter().for_each(|key| queue.add(key));
+    if taken.is_whole {
+        let asked_for = cx.desired.all();
+        let recorded = orphans(&environment, cx).await.into_iter();
+        recorded.filter(|key| !asked_for.contains_key(key)).for_each(|key| queue.add(key));
     }
 }
 

@@ -35,6 +35,7 @@ pub async fn run(
     let last = plan.steps.len().saturating_sub(1);
     for (index, planned) in plan.steps.iter().enumerate() {
         if cx.drain.is_signalled() {
+            cx.records.put(&record).await?;
             tracing::info!(step = planned.step.operation(), "shutting down: left to the next controller");
             return Err(PhaseError::Draining);
         }
@@ -51,11 +52,11 @@ pub async fn run(
             Ok(answer) => answer,
             Err(failure) => return Err(failed(failure, &record, observed, cx).await),
         };
+        // What was answered is stored with what is about to be sent next, or here after the last step.
         record = before.after(plan, &planned.step, &answer, index == last);
-        cx.records.put(&record).await?;
         report.done.push(planned.step.operation());
     }
-    Ok(())
+    cx.records.put(&record).await
 }
 
 async fn step(step: &Step, record: &Record, cx: &Context) -> Result<StepAnswer, StepFailure> {

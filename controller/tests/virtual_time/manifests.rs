@@ -91,6 +91,19 @@ async fn object_by_object_one_in_a_file_that_cannot_be_read_is_blocked_and_not_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_restart_too_an_object_in_a_file_that_cannot_be_read_is_not_orphaned() {
+    let (stage, running) = settled(true).await;
+    running.stop().await.unwrap();
+    stage.reports.forget();
+    stage.write("web.yaml", "a: [1");
+    let _running = stage.start();
+    pass(Duration::from_secs(300)).await;
+    assert!(stage.reports.of("api").is_some(), "the others are looked at");
+    let web = stage.reports.of("web").and_then(|report| report.error);
+    assert!(!matches!(web, Some(PhaseError::Orphaned)), "{web:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parameter_that_is_missing_blocks_its_object_only_until_it_is_there() {
     let stage = Stage::new().await;
     let image = "${param:/dev/image}";

@@ -86,22 +86,26 @@ async fn a_retry_tries_what_is_held_exactly_once_more() {
     stage.held("api").await;
     pass(Duration::from_secs(60)).await;
 
-    stage.script("api:broken", Script::serves());
     let handle = running.handle();
-    let intent = Intent {
-        schema: INTENT_SCHEMA,
-        id: "one".to_owned(),
-        kind: IntentKind::Retry,
-        key: Stage::key("api"),
-        reason: "the database is back".to_owned(),
-        at: stage.clock.now(),
-        consumed_at: None,
+    let ask = async |id: &str| {
+        let key = Stage::key("api");
+        let (reason, at) = ("the database is back".to_owned(), stage.clock.now());
+        let kind = IntentKind::Retry;
+        let intent = Intent { schema: INTENT_SCHEMA, id: id.to_owned(), kind, key, reason, at, consumed_at: None };
+        let is_new = handle.context().intents.submit(intent).await.unwrap();
+        handle.look_now(Stage::key("api"));
+        is_new
     };
-    assert!(handle.context().intents.submit(intent.clone()).await.unwrap());
-    handle.look_now(Stage::key("api"));
+    assert!(ask("one").await);
+    pass(Duration::from_secs(3_600)).await;
+    assert_eq!(stage.rollouts("api").await.len(), 3, "what fails again is tried exactly once more");
+    stage.held("api").await;
+
+    stage.script("api:broken", Script::serves());
+    assert!(!ask("one").await, "the same id asks for nothing new");
+    assert!(ask("two").await);
     stage.settled("api", "2.0").await;
-    assert_eq!(stage.rollouts("api").await.len(), 3);
-    assert!(!handle.context().intents.submit(intent).await.unwrap(), "the same id asks for nothing new");
+    assert_eq!(stage.rollouts("api").await.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
