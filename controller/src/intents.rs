@@ -6,6 +6,7 @@ use std::{
 };
 
 use coxswain_manifest::Key;
+use coxswain_plan::{Plan, Reason};
 use coxswain_store::{Expect, Path, PathError, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -148,11 +149,20 @@ impl Intents {
         Wish { intents: self.pending().values().filter(|intent| intent.key == *key).cloned().collect() }
     }
 
-    /// Consumes what was asked, once what followed from it is stored.
+    /// Consumes what was asked, once a plan made with it was carried out to its end.
     ///
-    /// If we die before it, the next look follows the intent once more, from a record that already
-    /// says so: the hold is gone, and a rollout that began meanwhile is no hold.
-    pub async fn consume(&self, wish: Wish, now: Timestamp) -> Result<(), PhaseError> {
+    /// If we die before it, the next look follows the intent once more, from a record that already says
+    /// what was sent: nothing is tried twice. While a call is in doubt the intent stays: a retry that
+    /// never arrived would be lost with it.
+    pub async fn consume(&self, wish: Wish, plan: &Plan, now: Timestamp) -> Result<(), PhaseError> {
+        let is_in_doubt = plan.conditions.iter().any(|condition| condition.reason == Reason::OutcomeUnknown);
+        if is_in_doubt {
+            return Ok(());
+        }
+        self.close(wish, now).await
+    }
+
+    async fn close(&self, wish: Wish, now: Timestamp) -> Result<(), PhaseError> {
         if wish.intents.is_empty() {
             return Ok(());
         }
@@ -216,7 +226,7 @@ mod tests {
         assert!(!intents.submit(retry("one")).await.unwrap());
         let wish = intents.wish(&retry("one").key);
         assert!(wish.is_retry());
-        intents.consume(wish, at(1)).await.unwrap();
+        intents.close(wish, at(1)).await.unwrap();
         assert!(!intents.submit(retry("one")).await.unwrap());
         assert!(!intents.wish(&retry("one").key).is_retry());
         assert!(intents.submit(retry("two")).await.unwrap());
@@ -236,7 +246,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let first = Intents::new(store.clone());
         first.submit(retry("followed")).await.unwrap();
-        first.consume(first.wish(&retry("followed").key), at(1)).await.unwrap();
+        first.close(first.wish(&retry("followed").key), at(1)).await.unwrap();
         first.submit(retry("waiting")).await.unwrap();
 
         let second = Intents::new(store.clone());

@@ -47,6 +47,6 @@ async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseE
     report.plan = Some(plan.clone());
 
     cx.records.put(&plan.record).await?;
-    cx.intents.consume(wish, cx.clock.now()).await?;
-    act::run(&plan, &observed, cx, report).await
+    act::run(&plan, &observed, cx, report).await?;
+    cx.intents.consume(wish, &plan, cx.clock.now()).await
 }

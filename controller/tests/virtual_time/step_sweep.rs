@@ -14,6 +14,7 @@ use std::{
 use async_trait::async_trait;
 use coxswain_controller::{
     aws::{Aws, AwsError, Operation},
+    intents::{INTENT_SCHEMA, Intent, IntentKind, Intents},
     report::{Report, Reporter, SourceReport},
     status::StatusBoard,
 };
@@ -149,6 +150,7 @@ enum Scenario {
     NewRevision,
     Rollback,
     Drift,
+    Retry,
 }
 
 impl Scenario {
@@ -166,6 +168,24 @@ impl Scenario {
             Self::Create => {}
             Self::NewRevision => stage.write("api.yaml", &service("api", "api:1.1", "")),
             Self::Rollback => stage.write("api.yaml", &service("api", "api:broken", "")),
+            Self::Retry => {
+                stage.write("api.yaml", &service("api", "api:broken", ""));
+                let running = stage.start();
+                stage.held("api").await;
+                pass(Duration::from_secs(60)).await;
+                running.stop().await.unwrap();
+                stage.script("api:broken", Script::serves());
+                let intent = Intent {
+                    schema: INTENT_SCHEMA,
+                    id: "again".to_owned(),
+                    kind: IntentKind::Retry,
+                    key: Stage::key("api"),
+                    reason: String::new(),
+                    at: stage.clock.now(),
+                    consumed_at: None,
+                };
+                assert!(Intents::new(Arc::new(stage.store.clone())).submit(intent).await.unwrap());
+            }
             Self::Drift => {
                 let foreign = json!({
                     "family": "other", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc",
@@ -186,7 +206,7 @@ impl Scenario {
     async fn end(self, stage: &Stage) {
         match self {
             Self::Create | Self::Drift => drop(stage.settled("api", "1.0").await),
-            Self::NewRevision => drop(stage.settled("api", "2.0").await),
+            Self::NewRevision | Self::Retry => drop(stage.settled("api", "2.0").await),
             Self::Rollback => drop(stage.held("api").await),
         }
     }
@@ -280,6 +300,11 @@ async fn a_new_revision_ends_the_same_whatever_goes_wrong_with_any_call() {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_ends_the_same_whatever_goes_wrong_with_any_call() {
     sweep(Scenario::Rollback).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_made_exactly_once_whatever_goes_wrong_with_any_call() {
+    sweep(Scenario::Retry).await;
 }
 
 #[tokio::test(start_paused = true)]
