@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use crate::envelope::{self, Damage};
-use crate::{Entry, Expect, Operation, Path, Store, StoreError, Version};
+use crate::{Entry, Expect, Operation, Path, Store, StoreError, Version, version};
 use files::{Files, Interrupted};
 use lock::{Guard, Lock};
 
@@ -127,7 +127,7 @@ impl Store for DirectoryStore {
         self.change(Operation::Put, path, move |files, path| {
             let failed = |interrupted: Interrupted| interrupted.into_error(Operation::Put, path.as_str());
             check(files, path, &expect, Operation::Put)?;
-            let version = fresh_version().map_err(|e| failed(Interrupted::Before(e)))?;
+            let version = version::fresh().map_err(|e| failed(Interrupted::Before(e)))?;
             files.replace(path, &envelope::seal(path, &version, &bytes)).map_err(failed)?;
             Ok(version)
         })
@@ -192,13 +192,6 @@ fn audit(files: &Files) -> io::Result<Vec<Finding>> {
     }
     findings.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(findings)
-}
-
-/// A version that no other write has, in this process or another, before or after a delete.
-fn fresh_version() -> io::Result<Version> {
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-    Ok(Version::new(&hex::encode(nonce)))
 }
 
 /// Runs `work` where it may block. Fails if the runtime is shutting down.

@@ -1,8 +1,8 @@
 //! Small values under paths, written on condition only: the controller's whole memory.
 //!
-//! Start with [`Store`]. [`DirectoryStore`] keeps entries on a local disk and is safe between
-//! processes; [`MemoryStore`] behaves the same within one. [`fault::FaultStore`] wraps either, records
-//! every call and loses answers on demand.
+//! Start with [`Store`]. [`S3Store`] keeps entries in a bucket and is safe between machines,
+//! [`DirectoryStore`] on a local disk and between processes; [`MemoryStore`] behaves the same within one.
+//! [`fault::FaultStore`] wraps any of them, records every call and loses answers on demand.
 //!
 //! There is no unconditional put: whoever writes says which version it has seen. That makes every
 //! write safe to repeat (the second time it meets a conflict) and keeps a writer that has been asleep
@@ -30,6 +30,7 @@ mod error;
 pub mod fault;
 mod memory;
 mod path;
+pub mod s3;
 mod version;
 
 use std::fmt::Debug;
@@ -42,6 +43,7 @@ pub use envelope::Damage;
 pub use error::{Operation, Remedy, StoreError};
 pub use memory::MemoryStore;
 pub use path::{Path, PathError};
+pub use s3::S3Store;
 pub use version::{Entry, Expect, Version};
 
 /// A place that keeps bytes under paths and changes them on condition only.

@@ -79,11 +79,19 @@ pub(crate) fn check_segment(segment: &str) -> Result<(), PathError> {
     if segment.len() > MAX_SEGMENT_BYTES {
         return Err(PathError::SegmentTooLong { segment: shown(), bytes: segment.len() });
     }
-    let foreign = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '=' | '-'));
-    match segment.chars().find(foreign) {
+    match segment.chars().find(|c| !is_allowed(*c)) {
         Some(character) => Err(PathError::Character { segment: shown(), character }),
         None => Ok(()),
     }
+}
+
+/// Whether some path may begin with `text`, as far as its characters go.
+pub(crate) fn is_prefix(text: &str) -> bool {
+    text.chars().all(|c| c == '/' || is_allowed(c))
+}
+
+fn is_allowed(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '=' | '-')
 }
 
 /// Why a text is not a path.

@@ -1,6 +1,7 @@
 //! Versions and the conditions that name them.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 /// The name of one write: equal versions mean the very same write, not merely the same bytes.
@@ -16,6 +17,13 @@ impl Version {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A version that no other write has, in this process or another, before or after a delete.
+pub(crate) fn fresh() -> io::Result<Version> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
+    Ok(Version::new(&hex::encode(nonce)))
 }
 
 impl fmt::Display for Version {

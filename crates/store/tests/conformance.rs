@@ -7,10 +7,14 @@
     reason = "the helpers of a test fail as tests do"
 )]
 
+mod moto;
+
 use std::future::Future;
 use std::sync::Arc;
 
-use coxswain_store::{DirectoryStore, Entry, Expect, MemoryStore, Path, Remedy, Store, StoreError, Version};
+use coxswain_store::{
+    DirectoryStore, Entry, Expect, MemoryStore, Path, Remedy, S3Store, Store, StoreError, Version,
+};
 
 fn path(text: &str) -> Path {
     Path::new(text).unwrap()
@@ -196,6 +200,9 @@ macro_rules! cases {
         mod directory {
             $(#[tokio::test] async fn $case() { super::on_directory(super::$case).await; })*
         }
+        mod s3 {
+            $(#[tokio::test] async fn $case() { super::on_s3(super::$case).await; })*
+        }
     };
 }
 
@@ -208,6 +215,16 @@ async fn on_directory<F: Future<Output = ()>>(case: impl Fn(Arc<dyn Store>) -> F
     let store = DirectoryStore::open(directory.path().join("state")).await.unwrap();
     case(Arc::new(store.clone())).await;
     assert_eq!(store.audit().await.unwrap(), [], "the case left something unsound behind");
+}
+
+/// Under a prefix, beside a namesake's objects, which no case may see.
+async fn on_s3<F: Future<Output = ()>>(case: impl Fn(Arc<dyn Store>) -> F) {
+    let (client, bucket) = moto::bucket().await;
+    let beside = S3Store::new(&client, bucket.as_str(), "state2/").unwrap();
+    create(&beside, "a/b", "beside").await;
+    let store = S3Store::new(&client, bucket, "state/").unwrap();
+    case(Arc::new(store)).await;
+    assert_eq!(names(&beside, "").await, ["a/b"], "the case reached beyond its prefix");
 }
 
 cases! {
