@@ -190,7 +190,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         replace(root.path(), "a.yaml", "one");
         let mut source = DirectorySource::watched(root.path());
-        source.poll_interval = Duration::from_secs(3600);
+        source.poll_interval = Duration::from_hours(1);
         assert_eq!(texts(&mut source).await, ["one"]);
         replace(root.path(), "a.yaml", "two");
         assert_eq!(texts(&mut source).await, ["two"]);
@@ -213,7 +213,7 @@ mod tests {
         let root = parent.path().join("manifests");
         let mut source = DirectorySource::polled(&root, POLL_INTERVAL);
         source.next().await.unwrap_err();
-        assert!(timeout(Duration::from_secs(60), source.next()).await.is_err(), "told twice");
+        assert!(timeout(Duration::from_mins(1), source.next()).await.is_err(), "told twice");
         fs::create_dir(&root).unwrap();
         replace(&root, "a.yaml", "one");
         assert_eq!(texts(&mut source).await, ["one"]);

@@ -12,7 +12,7 @@ async fn settled() -> (Stage, coxswain_controller::app::Running) {
     stage.write("api.yaml", &service("api", "api:1.0", ""));
     let running = stage.start();
     stage.settled("api", "1.0").await;
-    pass(Duration::from_secs(120)).await;
+    pass(Duration::from_mins(2)).await;
     (stage, running)
 }
 
@@ -26,7 +26,7 @@ async fn a_count_changed_by_hand_is_seen_within_a_sweep_and_put_back() {
         .await;
     assert_eq!(plan.steps[0].reason, Reason::Drifted);
     assert!(plan.differences.iter().any(|difference| difference.path == "desiredCount"), "{:?}", plan.differences);
-    pass(Duration::from_secs(60)).await;
+    pass(Duration::from_mins(1)).await;
     assert_eq!(stage.live("api").await["desiredCount"], 2);
     assert_eq!(stage.rollouts("api").await.len(), 1, "a count takes no rollout");
 }
@@ -42,7 +42,7 @@ async fn a_foreign_task_definition_is_replaced_by_ours_without_a_new_revision() 
     stage
         .ecs("UpdateService", json!({"cluster": "dev", "service": "api", "taskDefinition": "other:1"}))
         .await;
-    pass(Duration::from_secs(300)).await;
+    pass(Duration::from_mins(5)).await;
     assert!(stage.live("api").await["taskDefinition"].as_str().unwrap().ends_with("/api:1"));
     assert_eq!(stage.revisions("api").await, 1);
 }
@@ -53,7 +53,7 @@ async fn a_tag_of_somebody_elses_stays_and_one_of_ours_comes_back() {
     let arn = stage.live("api").await["serviceArn"].clone();
     stage.ecs("TagResource", json!({"resourceArn": arn, "tags": [{"key": "cost", "value": "42"}]})).await;
     stage.ecs("UntagResource", json!({"resourceArn": arn, "tagKeys": ["team"]})).await;
-    pass(Duration::from_secs(180)).await;
+    pass(Duration::from_mins(3)).await;
     let live = stage.live("api").await;
     let tags: Vec<_> = live["tags"].as_array().unwrap().iter().map(|tag| tag["key"].as_str().unwrap()).collect();
     assert!(tags.contains(&"cost") && tags.contains(&"team"), "{tags:?}");
@@ -64,13 +64,13 @@ async fn an_earlier_good_revision_is_an_emergency_rollback_held_and_not_correcte
     let (stage, _running) = settled().await;
     stage.write("api.yaml", &service("api", "api:1.1", ""));
     stage.settled("api", "2.0").await;
-    pass(Duration::from_secs(120)).await;
+    pass(Duration::from_mins(2)).await;
     stage
         .ecs("UpdateService", json!({"cluster": "dev", "service": "api", "taskDefinition": "api:1"}))
         .await;
     let report = stage.held("api").await;
     assert_eq!(report.plan.unwrap().record.hold.unwrap().reason, Reason::EmergencyRollback);
-    pass(Duration::from_secs(1_800)).await;
+    pass(Duration::from_mins(30)).await;
     assert!(stage.live("api").await["taskDefinition"].as_str().unwrap().ends_with("/api:1"));
 
     stage.write("api.yaml", &service("api", "api:1.2", ""));
@@ -99,7 +99,7 @@ async fn a_service_of_somebody_elses_is_not_touched() {
     stage.write("api.yaml", &service("api", "api:1.0", ""));
     let before = stage.writes().len();
     let _running = stage.start();
-    pass(Duration::from_secs(600)).await;
+    pass(Duration::from_mins(10)).await;
     let plan = stage.reports.of("api").unwrap().plan.unwrap();
     let blocked = plan.conditions.iter().find(|condition| condition.kind == ConditionType::Blocked).unwrap();
     assert_eq!((blocked.status, blocked.reason), (true, Reason::NotOwned));

@@ -33,7 +33,7 @@ async fn a_broken_bundle_changes_nothing_at_all_and_its_faults_are_told() {
     assert_eq!(report.reason, Reason::InvalidManifest);
     assert!(!report.diagnostics.is_empty());
     assert_eq!(report.accepted.unwrap().0, "1.0");
-    pass(Duration::from_secs(600)).await;
+    pass(Duration::from_mins(10)).await;
     assert_eq!(stage.writes().len(), before);
     assert!(stage.reports.of("web").unwrap().error.is_none(), "nothing is called gone");
 
@@ -49,7 +49,7 @@ async fn an_empty_directory_orphans_nothing() {
     }
     let report = refused(&stage).await;
     assert_eq!(report.reason, Reason::SourceUnreadable);
-    pass(Duration::from_secs(300)).await;
+    pass(Duration::from_mins(5)).await;
     assert!(stage.reports.of("api").unwrap().error.is_none());
 }
 
@@ -62,7 +62,7 @@ async fn an_object_that_leaves_the_manifests_is_orphaned_and_left_running() {
         matches!(reports.of("web")?.error, Some(PhaseError::Orphaned)).then_some(())
     };
     stage.reports.until("web is orphaned", orphaned).await;
-    pass(Duration::from_secs(600)).await;
+    pass(Duration::from_mins(10)).await;
     assert_eq!(stage.live("web").await["runningCount"], 2);
     assert_eq!(stage.writes().len(), before);
 }
@@ -86,7 +86,7 @@ async fn object_by_object_one_in_a_file_that_cannot_be_read_is_blocked_and_not_o
         matches!(reports.of("web")?.error, Some(PhaseError::Blocked { .. })).then_some(())
     };
     stage.reports.until("web is blocked", blocked).await;
-    pass(Duration::from_secs(300)).await;
+    pass(Duration::from_mins(5)).await;
     assert!(matches!(stage.reports.of("web").unwrap().error, Some(PhaseError::Blocked { .. })));
 }
 
@@ -97,7 +97,7 @@ async fn after_a_restart_too_an_object_in_a_file_that_cannot_be_read_is_not_orph
     stage.reports.forget();
     stage.write("web.yaml", "a: [1");
     let _running = stage.start();
-    pass(Duration::from_secs(300)).await;
+    pass(Duration::from_mins(5)).await;
     assert!(stage.reports.of("api").is_some(), "the others are looked at");
     let web = stage.reports.of("web").and_then(|report| report.error);
     assert!(!matches!(web, Some(PhaseError::Orphaned)), "{web:?}");
@@ -117,7 +117,7 @@ async fn a_parameter_that_is_missing_blocks_its_object_only_until_it_is_there() 
     stage.local.put_parameter("/dev/image", "api:1.0").unwrap();
     stage.settled("api", "1.0").await;
     stage.local.put_parameter("/dev/image", "api:9.9").unwrap();
-    pass(Duration::from_secs(600)).await;
+    pass(Duration::from_mins(10)).await;
     assert_eq!(stage.revisions("api").await, 1, "a reference is looked up once per bundle");
 }
 

@@ -20,7 +20,7 @@ async fn a_controller_that_is_killed_in_a_rollout_is_followed_by_one_that_goes_o
     };
     stage.reports.until("the rollout is followed", started).await;
     drop(running);
-    pass(Duration::from_secs(300)).await;
+    pass(Duration::from_mins(5)).await;
     let _running = stage.start();
     let report = stage.settled("api", "2.0").await;
     assert!(report.began_at > stage.clock.now() - Duration::from_secs(30), "the new one has looked");
@@ -38,7 +38,7 @@ async fn a_hold_survives_a_restart() {
     stage.held("api").await;
     running.stop().await.unwrap();
     let _running = stage.start();
-    pass(Duration::from_secs(3_600)).await;
+    pass(Duration::from_hours(1)).await;
     let hold = stage.record("api").await.unwrap().hold.unwrap();
     assert_eq!(hold.reason, Reason::CircuitBreakerRolledBack);
     assert_eq!(stage.rollouts("api").await.len(), 2);
@@ -56,7 +56,7 @@ async fn over_a_broken_directory_the_next_controller_stands_on_the_last_good_man
     let input = serde_json::json!({"cluster": "dev", "service": "api", "desiredCount": 4});
     stage.ecs("UpdateService", input).await;
     let _running = stage.start();
-    pass(Duration::from_secs(120)).await;
+    pass(Duration::from_mins(2)).await;
     assert_eq!(stage.live("api").await["desiredCount"], 2, "drift is still corrected");
     let source = stage.reports.last_source().unwrap();
     assert!(!source.is_ready);
@@ -78,7 +78,7 @@ async fn a_record_that_cannot_be_read_blocks_its_object_and_is_not_taken_for_emp
     stage.write("api.yaml", &service("api", "api:1.1", ""));
     let before = stage.writes().len();
     let _running = stage.start();
-    pass(Duration::from_secs(600)).await;
+    pass(Duration::from_mins(10)).await;
     let error = stage.reports.of("api").unwrap().error.unwrap();
     assert!(error.to_string().contains("schema 99"), "{error}");
     assert_eq!(stage.writes().len(), before);
@@ -90,11 +90,11 @@ async fn nothing_is_written_by_a_restart_over_a_world_that_is_in_order() {
     stage.write("api.yaml", &service("api", "api:1.0", ""));
     let running = stage.start();
     stage.settled("api", "1.0").await;
-    pass(Duration::from_secs(60)).await;
+    pass(Duration::from_mins(1)).await;
     running.stop().await.unwrap();
     let (writes, record) = (stage.writes().len(), stage.record("api").await);
     let _running = stage.start();
-    pass(Duration::from_secs(86_400)).await;
+    pass(Duration::from_hours(24)).await;
     assert_eq!(stage.writes().len(), writes, "a day of silence writes nothing");
     assert_eq!(stage.record("api").await, record);
 }

@@ -62,7 +62,7 @@ async fn a_version_that_crashes_is_rolled_back_and_held_with_its_cause_and_never
     assert_eq!(cause.stop_code.as_deref(), Some("EssentialContainerExited"));
     assert_eq!((cause.container.as_deref(), cause.exit_code), (Some("app"), Some(3)));
 
-    pass(Duration::from_secs(3_600)).await;
+    pass(Duration::from_hours(1)).await;
     let failed = stage.rollouts("api").await.iter().filter(|status| status.starts_with("ROLLBACK")).count();
     assert_eq!(failed, 1, "an hour later there is still exactly one failed rollout");
     let live = stage.live("api").await;
@@ -84,7 +84,7 @@ async fn a_retry_tries_what_is_held_exactly_once_more() {
     stage.settled("api", "1.0").await;
     stage.write("api.yaml", &service("api", "api:broken", ""));
     stage.held("api").await;
-    pass(Duration::from_secs(60)).await;
+    pass(Duration::from_mins(1)).await;
 
     let handle = running.handle();
     let ask = async |id: &str| {
@@ -97,7 +97,7 @@ async fn a_retry_tries_what_is_held_exactly_once_more() {
         is_new
     };
     assert!(ask("one").await);
-    pass(Duration::from_secs(3_600)).await;
+    pass(Duration::from_hours(1)).await;
     assert_eq!(stage.rollouts("api").await.len(), 3, "what fails again is tried exactly once more");
     stage.held("api").await;
 
@@ -117,7 +117,7 @@ async fn a_first_version_that_crashes_is_held_and_says_that_nothing_was_there_to
     let report = stage.held("api").await;
     let hold = report.plan.unwrap().record.hold.unwrap();
     assert!(hold.message.to_lowercase().contains("rollback candidate"), "{}", hold.message);
-    pass(Duration::from_secs(3_600)).await;
+    pass(Duration::from_hours(1)).await;
     assert_eq!(stage.rollouts("api").await.len(), 1);
 }
 

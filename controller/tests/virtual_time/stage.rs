@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 const BASE_MS: u64 = 1_767_225_600_000;
 
 /// No scenario waits longer for anything, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 pub(crate) const ENVIRONMENT: &str = "
 apiVersion: coxswain.dev/v1
@@ -125,10 +125,10 @@ impl Reports {
                 changes.changed().await.unwrap();
             }
         };
-        match tokio::time::timeout(PATIENCE, search).await {
-            Ok(found) => found,
-            Err(_) => panic!("waited in vain until {what}; last seen: {:#?}", self.objects.lock().unwrap()),
-        }
+        let found = tokio::time::timeout(PATIENCE, search).await;
+        found.unwrap_or_else(|_| {
+            panic!("waited in vain until {what}; last seen: {:#?}", self.objects.lock().unwrap())
+        })
     }
 }
 

@@ -172,7 +172,7 @@ impl Scenario {
                 stage.write("api.yaml", &service("api", "api:broken", ""));
                 let running = stage.start();
                 stage.held("api").await;
-                pass(Duration::from_secs(60)).await;
+                pass(Duration::from_mins(1)).await;
                 running.stop().await.unwrap();
                 stage.script("api:broken", Script::serves());
                 let intent = Intent {
@@ -198,7 +198,7 @@ impl Scenario {
                 stage.ecs("UpdateService", moved).await;
                 let arn = stage.live("api").await["serviceArn"].clone();
                 stage.ecs("UntagResource", json!({"resourceArn": arn, "tagKeys": ["team"]})).await;
-                pass(Duration::from_secs(60)).await;
+                pass(Duration::from_mins(1)).await;
             }
         }
     }
@@ -263,7 +263,7 @@ async fn play(scenario: Scenario, target: Option<(usize, Harm)>) -> (Value, Vec<
         scenario.end(&stage).await;
         let calls = seam.calls();
         // What was put off comes now, or never.
-        pass(Duration::from_secs(180)).await;
+        pass(Duration::from_mins(3)).await;
         (standing(&stage).await, calls)
     };
     tokio::select! {
