@@ -1,0 +1,98 @@
+//! `cox get`: what runs, and is it what the manifests say.
+
+use coxswain_controller::{
+    http::v1::ServiceList,
+    status::{ConditionStatus, ServiceStatus},
+};
+use coxswain_plan::ConditionType;
+
+use crate::{
+    arguments::{GetArguments, Globals, ListOutput, ServiceName},
+    client::Client,
+    exit::{Exit, Failure},
+    output::{Terminal, short, table::Columns},
+};
+
+pub(crate) async fn run(
+    arguments: &GetArguments,
+    globals: &Globals,
+    terminal: &mut Terminal,
+) -> Result<Exit, Failure> {
+    let one = match arguments.what.as_str() {
+        "services" | "service" => None,
+        name => Some(name.parse::<ServiceName>().map_err(Failure::usage)?),
+    };
+    let client = Client::find(globals)?;
+    let services = match &one {
+        Some(name) => vec![client.get::<ServiceStatus>(&format!("/v1/services/{}", name.0)).await?],
+        None => client.get::<ServiceList>("/v1/services").await?.items,
+    };
+    match arguments.output {
+        ListOutput::Json if one.is_some() => {
+            for service in services {
+                terminal.document(service)?;
+            }
+        }
+        ListOutput::Json => terminal.document(ServiceList { items: services })?,
+        ListOutput::Name => {
+            let names: String = services.iter().map(|service| service.object() + "\n").collect();
+            terminal.answer(&names)?;
+        }
+        ListOutput::Table | ListOutput::Wide => {
+            if services.is_empty() {
+                terminal.say("no services: the controller has read none from the manifests yet");
+            } else {
+                let is_wide = arguments.output == ListOutput::Wide;
+                terminal
+                    .answer(&table(&services, is_wide, terminal).render(terminal, !arguments.no_headers))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The table; worst news are in the last column, whole.
+pub(crate) fn table(services: &[ServiceStatus], is_wide: bool, terminal: &Terminal) -> Columns {
+    let mut columns = if is_wide {
+        Columns::new(&[
+            "NAME",
+            "SYNC",
+            "HEALTH",
+            "READY",
+            "TASKS",
+            "TASK DEFINITION",
+            "REVISION",
+            "SEEN",
+            "IMAGES",
+            "REASON",
+        ])
+    } else {
+        Columns::new(&["NAME", "SYNC", "HEALTH", "READY", "TASKS", "TASK DEFINITION", "SEEN", "REASON"])
+    };
+    for service in services {
+        let ready =
+            service.condition(ConditionType::Ready).map_or(ConditionStatus::Unknown, |ready| ready.status);
+        let tasks =
+            service.counts.map(|counts| format!("{}/{}", counts.running, counts.desired)).unwrap_or_default();
+        let definition = service.task_definition.as_deref().map(short).unwrap_or_default().to_owned();
+        let seen = service.seen_at.map(|at| terminal.ago(at)).unwrap_or_default();
+        let mut row = vec![
+            service.name.clone(),
+            terminal.sync(service.sync),
+            terminal.health(service.health),
+            ready.as_str().to_owned(),
+            tasks,
+            definition,
+        ];
+        if is_wide {
+            row.push(service.observed_revision.clone().unwrap_or_default());
+        }
+        row.push(seen);
+        if is_wide {
+            row.push(service.images.join(","));
+        }
+        row.push(format!("{}: {}", service.reason, service.summary));
+        columns.row(row);
+    }
+    columns
+}

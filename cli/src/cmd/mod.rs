@@ -1,0 +1,15 @@
+//! One file per verb, top to bottom.
+
+pub(crate) mod describe;
+#[cfg(feature = "dev")]
+pub(crate) mod dev;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod plan;
+mod preview;
+pub(crate) mod retry;
+pub(crate) mod validate;
+pub(crate) mod version;
+pub(crate) mod wait;
