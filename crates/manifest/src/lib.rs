@@ -2,7 +2,8 @@
 //!
 //! Start with [`load`]: files in, every object and every error of every file out. [`Loaded::resolve`]
 //! then puts values in the place of references and gives each object in the wire's own JSON, which is
-//! what the planner works on. [`render`] shows a [`Diagnostic`] to people.
+//! what the planner works on. [`render`] shows a [`Diagnostic`] to people. [`Bundle`] carries files from
+//! where they were published to where they are loaded.
 //!
 //! On the way a file becomes a spanned tree (`yaml`, `json`), its documents are told apart
 //! (`document`), the Environment's defaults are merged under each Service (`merge`), references found
@@ -33,7 +34,10 @@ mod tree;
 mod v1;
 mod yaml;
 
-pub use bundle::BundleDigest;
+pub use bundle::{
+    BuildError, Bundle, BundleDigest, BundleError, BundleFault, ContentDigest, InvalidDigest,
+    MAX_BUNDLE_BYTES, Pointer, Provenance, Signature, StandingBundle,
+};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use key::{InvalidKey, Key, Kind};

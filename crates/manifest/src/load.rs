@@ -29,6 +29,11 @@ impl Loaded {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// How many errors there are.
+    pub(crate) fn error_count(&self) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
     /// Everything that is wrong, sorted by file and position, each fault once.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -79,7 +84,12 @@ impl Loaded {
 /// let loaded = load(vec![file]);
 /// assert!(loaded.diagnostics().iter().any(|found| found.help.contains(&"did you mean Service?".to_owned())));
 /// ```
-pub fn load(mut files: Vec<SourceFile>) -> Loaded {
+pub fn load(files: Vec<SourceFile>) -> Loaded {
+    load_with_documents(files).0
+}
+
+/// The same, and each document's file, line and canonical JSON as it was read, before any default.
+pub(crate) fn load_with_documents(mut files: Vec<SourceFile>) -> (Loaded, Vec<(String, u32, String)>) {
     files.sort_by(|one, other| one.path.cmp(&other.path));
     let mut report = Vec::new();
     let mut texts = Vec::new();
@@ -123,14 +133,15 @@ pub fn load(mut files: Vec<SourceFile>) -> Loaded {
     }
     crate::duplicate::find(&mut judged, &sources);
     report.extend(judged.iter().flat_map(|service| service.diagnostics.iter().cloned()));
-    Loaded {
+    let loaded = Loaded {
         environment,
         services: judged,
         diagnostics: in_order(report),
-        digest: BundleDigest::of(fingerprints),
+        digest: BundleDigest::of(fingerprints.clone()),
         unread,
         sources,
-    }
+    };
+    (loaded, fingerprints)
 }
 
 /// The documents of a file, empty ones left out.
