@@ -18,7 +18,7 @@ use coxswain_controller::{
 use coxswain_local_aws::{Config, LocalAws, ProcessConfig, ProcessDriver, SystemClock as LocalClock};
 use coxswain_manifest::{EnvironmentSettings, load};
 use coxswain_runtime::{Clock, Drain, SystemClock};
-use coxswain_store::{DirectoryStore, Store};
+use coxswain_store::{DirectoryStore, Store, StoreError};
 use http::Request;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -76,6 +76,9 @@ impl House {
         let store: Arc<dyn Store> = Arc::new(
             store.map_err(|error| Failure::unreachable(format!("the store cannot be opened: {error}")))?,
         );
+        forget_records(store.as_ref())
+            .await
+            .map_err(|error| Failure::unreachable(format!("the store cannot be tidied: {error}")))?;
         let metrics = Arc::new(Metrics::new());
         let board = Arc::new(StatusBoard::new(store.clone(), metrics.clone(), clock.now()));
         let location = Location {
@@ -227,6 +230,21 @@ async fn call(local: &LocalAws, target: &str, input: &Value) -> Result<(), Failu
     Err(failed(String::from_utf8_lossy(answer.body()).into_owned()))
 }
 
+/// Forgets what was sent to the local ECS of an earlier start: this one begins empty and counts its revisions
+/// from 1 again, so that an old record would name revisions that are something else now. Status, history and
+/// the manifests' sequence stay.
+async fn forget_records(store: &dyn Store) -> Result<(), StoreError> {
+    for path in store.list("v1/").await? {
+        if path.segments().nth(2) != Some("records") {
+            continue;
+        }
+        if let Some(entry) = store.get(&path).await? {
+            store.delete(&path, entry.version).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn listen(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
 }
@@ -244,7 +262,22 @@ async fn status_listener() -> Result<(TcpListener, SocketAddr), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use coxswain_store::{Expect, MemoryStore, Path};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_new_start_forgets_records_and_keeps_history() {
+        let store = MemoryStore::new();
+        for path in
+            ["v1/dev/records/service/api.json", "v1/dev/history/service/api.json", "v1/dev/source.json"]
+        {
+            store.put(&Path::new(path).unwrap(), b"{}".to_vec(), Expect::Absent).await.unwrap();
+        }
+        forget_records(&store).await.unwrap();
+        let left: Vec<_> = store.list("").await.unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(left, ["v1/dev/history/service/api.json", "v1/dev/source.json"]);
+    }
 
     #[test]
     fn without_readable_manifests_an_examples_place_is_taken() {
