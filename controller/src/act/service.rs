@@ -9,7 +9,6 @@ use super::StepFailure;
 use crate::{
     aws::{AwsError, Failure, Operation},
     context::Context,
-    observe::answered,
 };
 
 /// Creates the service.
@@ -75,9 +74,8 @@ fn revision(
 }
 
 fn read(answer: &Value, operation: &'static str) -> Result<StepAnswer, StepFailure> {
-    let service = answer.get("service").and_then(answered);
-    let (identity, deployment_id) = service.ok_or(StepFailure::Answer { operation, member: "service" })?;
-    Ok(StepAnswer::Service { identity, deployment_id })
+    StepAnswer::read_service(operation, answer)
+        .map_err(|_| StepFailure::Answer { operation, member: "service" })
 }
 
 /// The same for the same attempt, another for every other: key, what is rolled out, and when the attempt

@@ -6,15 +6,11 @@ use std::{
 };
 
 use coxswain_ecs_model::TaskDefinitionDigest;
-use coxswain_plan::StepAnswer;
+use coxswain_plan::{LiveTaskDefinition, StepAnswer};
 use serde_json::Value;
 
 use super::StepFailure;
-use crate::{
-    aws::Operation,
-    context::Context,
-    observe::{describe_task_definition, digest_tag},
-};
+use crate::{aws::Operation, context::Context, observe::describe_task_definition};
 
 /// Which families are being registered: ECS refuses two at once of one family ("Too many concurrent
 /// attempts to create a new revision of the specified family").
@@ -47,7 +43,7 @@ pub(super) async fn register(
     let _turn = lock.lock().await;
     for name in known.into_iter().chain([family]) {
         let described = describe_task_definition(cx.aws.as_ref(), name).await?;
-        if let Some(arn) = described.as_ref().and_then(|answer| usable(answer, digest)) {
+        if let Some(arn) = described.as_ref().and_then(|answer| LiveTaskDefinition::usable(answer, digest)) {
             return Ok(StepAnswer::Registered { arn });
         }
     }
@@ -55,13 +51,6 @@ pub(super) async fn register(
     let missing = StepFailure::Answer { operation: "RegisterTaskDefinition", member: "taskDefinitionArn" };
     let arn = arn(&answer).ok_or(missing)?;
     Ok(StepAnswer::Registered { arn })
-}
-
-/// The ARN of a described revision that can be rolled out in place of a new one.
-fn usable(answer: &Value, digest: &TaskDefinitionDigest) -> Option<String> {
-    let status = answer.get("taskDefinition")?.get("status")?.as_str()?;
-    let is_it = status == "ACTIVE" && digest_tag(answer).is_some_and(|tag| tag == digest.to_string());
-    is_it.then(|| arn(answer)).flatten()
 }
 
 fn arn(answer: &Value) -> Option<String> {

@@ -11,16 +11,15 @@ mod task_definition;
 
 use std::sync::Arc;
 
-use coxswain_plan::{Desired, Observed, Record, failing_deployment, needs_service_deployments};
+use coxswain_plan::{Desired, Observed, Record, Unreadable, failing_deployment, needs_service_deployments};
 use coxswain_runtime::{BatchError, Clock};
 
 use crate::{
-    aws::{Aws, AwsError},
+    aws::{Aws, AwsError, Operation},
     context::Context,
     phase::PhaseError,
 };
-pub(crate) use service::answered;
-pub(crate) use task_definition::{describe as describe_task_definition, digest_tag};
+pub(crate) use task_definition::describe as describe_task_definition;
 
 use service::Services;
 use task_definition::TaskDefinitions;
@@ -71,6 +70,12 @@ pub async fn observe(
         observed.cause = task::newest_cause(desired, deployment, aws).await?;
     }
     Ok(observed)
+}
+
+/// An answer that lacks what it must have: as little use as none.
+fn unreadable(operation: Operation, error: &Unreadable) -> PhaseError {
+    let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    AwsError::unanswered(operation, true, format!("{error}: {why}")).into()
 }
 
 impl From<AwsError> for PhaseError {

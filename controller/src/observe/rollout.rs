@@ -2,13 +2,12 @@
 //! was rolled back or stopped.
 
 use coxswain_plan::{Desired, Record, ServiceDeployment};
-use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::service::epoch_seconds;
+use super::unreadable;
 use crate::{
-    aws::{Aws, AwsError, Operation},
+    aws::{Aws, Operation},
     phase::PhaseError,
 };
 
@@ -19,23 +18,6 @@ const MOST: usize = 20;
 
 /// Our clock and ECS's may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct View {
-    #[serde(default)]
-    target_service_revision: Option<RevisionView>,
-    status: String,
-    #[serde(default)]
-    status_reason: Option<String>,
-    #[serde(deserialize_with = "epoch_seconds")]
-    created_at: Timestamp,
-}
-
-#[derive(Debug, Deserialize)]
-struct RevisionView {
-    arn: String,
-}
 
 /// The service's deployments since the rollout in flight was sent, newest first.
 pub(super) async fn service_deployments(
@@ -62,27 +44,6 @@ pub(super) async fn service_deployments(
     }
     let input = json!({"serviceDeploymentArns": arns});
     let described = aws.call(Operation::DescribeServiceDeployments, input).await?;
-    let views = described.get("serviceDeployments").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut deployments = views
-        .into_iter()
-        .map(|view| serde_json::from_value(view).map(entry))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| {
-            let text = format!("a service deployment cannot be read: {error}");
-            AwsError::unanswered(Operation::DescribeServiceDeployments, true, text)
-        })?;
-    deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at));
-    Ok(deployments)
-}
-
-/// The last part of a service revision's ARN is the number of the deployment's id, `ecs-svc/N`.
-fn entry(view: View) -> ServiceDeployment {
-    let revision = view.target_service_revision.map(|revision| revision.arn).unwrap_or_default();
-    let number = revision.rsplit('/').next().unwrap_or_default();
-    ServiceDeployment {
-        deployment_id: format!("ecs-svc/{number}"),
-        status: view.status,
-        status_reason: view.status_reason,
-        created_at: view.created_at,
-    }
+    ServiceDeployment::read_all(&described)
+        .map_err(|error| unreadable(Operation::DescribeServiceDeployments, &error))
 }

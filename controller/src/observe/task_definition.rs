@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use coxswain_ecs_model::{Canonical, canonical_task_definition};
-use coxswain_plan::{DIGEST_TAG, LiveTaskDefinition};
+use coxswain_plan::LiveTaskDefinition;
 use serde_json::{Value, json};
 
+use super::unreadable;
 use crate::{
     aws::{Aws, AwsError, Operation},
     phase::PhaseError,
@@ -17,17 +17,11 @@ use crate::{
 /// So many revisions are kept; beyond, all are forgotten and those in use are read again.
 const KEPT: usize = 20_000;
 
-#[derive(Debug)]
-struct Definition {
-    canonical: Canonical,
-    digest_tag: Option<String>,
-}
-
 /// Reads revisions, and keeps them.
 #[derive(Debug)]
 pub(super) struct TaskDefinitions {
     aws: Arc<dyn Aws>,
-    known: Mutex<HashMap<String, Arc<Definition>>>,
+    known: Mutex<HashMap<String, Arc<LiveTaskDefinition>>>,
 }
 
 impl TaskDefinitions {
@@ -37,33 +31,28 @@ impl TaskDefinitions {
 
     /// The revision of that ARN; without a definition where ECS has none any more.
     pub(super) async fn get(&self, arn: &str) -> Result<LiveTaskDefinition, PhaseError> {
-        let definition = match self.known(arn) {
-            Some(definition) => Some(definition),
-            None => describe(self.aws.as_ref(), arn).await?.map(|answer| self.remember(arn, &answer)),
+        if let Some(known) = self.known(arn) {
+            return Ok(known.as_ref().clone());
+        }
+        let Some(answer) = describe(self.aws.as_ref(), arn).await? else {
+            return Ok(LiveTaskDefinition { arn: arn.to_owned(), ..LiveTaskDefinition::default() });
         };
-        Ok(LiveTaskDefinition {
-            arn: arn.to_owned(),
-            definition: definition.as_ref().map(|definition| definition.canonical.clone()),
-            digest_tag: definition.and_then(|definition| definition.digest_tag.clone()),
-        })
+        let definition = LiveTaskDefinition::read(&answer)
+            .map_err(|error| unreadable(Operation::DescribeTaskDefinition, &error))?;
+        self.remember(definition.clone());
+        Ok(definition)
     }
 
-    fn known(&self, arn: &str) -> Option<Arc<Definition>> {
+    fn known(&self, arn: &str) -> Option<Arc<LiveTaskDefinition>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
     }
 
-    fn remember(&self, arn: &str, answer: &Value) -> Arc<Definition> {
-        let body = answer.get("taskDefinition").unwrap_or(&Value::Null);
-        let definition = Arc::new(Definition {
-            canonical: canonical_task_definition(body),
-            digest_tag: digest_tag(answer),
-        });
+    fn remember(&self, definition: LiveTaskDefinition) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT {
             known.clear();
         }
-        known.insert(arn.to_owned(), definition.clone());
-        definition
+        known.insert(definition.arn.clone(), Arc::new(definition));
     }
 }
 
@@ -75,11 +64,4 @@ pub(crate) async fn describe(aws: &dyn Aws, name: &str) -> Result<Option<Value>,
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// The digest that a described revision carries as a tag.
-pub(crate) fn digest_tag(answer: &Value) -> Option<String> {
-    let tags = answer.get("tags")?.as_array()?;
-    let tag = tags.iter().find(|tag| tag.get("key").and_then(Value::as_str) == Some(DIGEST_TAG))?;
-    tag.get("value").and_then(Value::as_str).map(str::to_owned)
 }

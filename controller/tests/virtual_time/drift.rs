@@ -25,7 +25,11 @@ async fn a_count_changed_by_hand_is_seen_within_a_sweep_and_put_back() {
         .until("the drift is seen", |reports| reports.of("api")?.plan.filter(|plan| !plan.steps.is_empty()))
         .await;
     assert_eq!(plan.steps[0].reason, Reason::Drifted);
-    assert!(plan.differences.iter().any(|difference| difference.path == "desiredCount"), "{:?}", plan.differences);
+    assert!(
+        plan.differences.iter().any(|difference| difference.path == "desiredCount"),
+        "{:?}",
+        plan.differences
+    );
     pass(Duration::from_mins(1)).await;
     assert_eq!(stage.live("api").await["desiredCount"], 2);
     assert_eq!(stage.rollouts("api").await.len(), 1, "a count takes no rollout");
@@ -55,7 +59,8 @@ async fn a_tag_of_somebody_elses_stays_and_one_of_ours_comes_back() {
     stage.ecs("UntagResource", json!({"resourceArn": arn, "tagKeys": ["team"]})).await;
     pass(Duration::from_mins(3)).await;
     let live = stage.live("api").await;
-    let tags: Vec<_> = live["tags"].as_array().unwrap().iter().map(|tag| tag["key"].as_str().unwrap()).collect();
+    let tags: Vec<_> =
+        live["tags"].as_array().unwrap().iter().map(|tag| tag["key"].as_str().unwrap()).collect();
     assert!(tags.contains(&"cost") && tags.contains(&"team"), "{tags:?}");
 }
 
@@ -65,9 +70,7 @@ async fn an_earlier_good_revision_is_an_emergency_rollback_held_and_not_correcte
     stage.write("api.yaml", &service("api", "api:1.1", ""));
     stage.settled("api", "2.0").await;
     pass(Duration::from_mins(2)).await;
-    stage
-        .ecs("UpdateService", json!({"cluster": "dev", "service": "api", "taskDefinition": "api:1"}))
-        .await;
+    stage.ecs("UpdateService", json!({"cluster": "dev", "service": "api", "taskDefinition": "api:1"})).await;
     let report = stage.held("api").await;
     assert_eq!(report.plan.unwrap().record.hold.unwrap().reason, Reason::EmergencyRollback);
     pass(Duration::from_mins(30)).await;

@@ -74,7 +74,10 @@ async fn object_by_object_a_broken_one_is_blocked_and_the_others_go_on() {
     stage.write("api.yaml", &service("api", "api:1.1", ""));
     stage.settled("api", "2.0").await;
     let web = stage.reports.of("web").unwrap();
-    assert!(matches!(web.error, Some(PhaseError::Blocked { reason: Reason::InvalidManifest, .. })), "{web:?}");
+    assert!(
+        matches!(web.error, Some(PhaseError::Blocked { reason: Reason::InvalidManifest, .. })),
+        "{web:?}"
+    );
     assert!(stage.live("web").await["taskDefinition"].as_str().unwrap().ends_with("/web:1"));
 }
 
@@ -112,7 +115,10 @@ async fn a_parameter_that_is_missing_blocks_its_object_only_until_it_is_there() 
     let _running = stage.start();
     stage.settled("web", "1.0").await;
     let api = stage.reports.of("api").unwrap();
-    assert!(matches!(api.error, Some(PhaseError::Blocked { reason: Reason::ReferenceUnresolved, .. })), "{api:?}");
+    assert!(
+        matches!(api.error, Some(PhaseError::Blocked { reason: Reason::ReferenceUnresolved, .. })),
+        "{api:?}"
+    );
 
     stage.local.put_parameter("/dev/image", "api:1.0").unwrap();
     stage.settled("api", "1.0").await;

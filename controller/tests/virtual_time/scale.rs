@@ -11,7 +11,8 @@ async fn a_pass_over_a_thousand_services_with_nothing_to_do_takes_at_most_101_ca
         let mut text = String::new();
         for number in 0..100 {
             // Without tasks: what is counted are the controller's calls.
-            let manifest = service(&format!("s{file}{number:02}"), "api:1.0", "").replace("fixed: 2", "fixed: 0");
+            let manifest =
+                service(&format!("s{file}{number:02}"), "api:1.0", "").replace("fixed: 2", "fixed: 0");
             writeln!(text, "---{manifest}").unwrap();
         }
         stage.write(&format!("services-{file}.yaml"), &text);

@@ -135,7 +135,9 @@ impl Reports {
 /// Whether the report's plan has that condition true.
 pub(crate) fn holds(report: &Report, kind: ConditionType) -> bool {
     let plan = report.plan.as_ref();
-    plan.is_some_and(|plan| plan.conditions.iter().any(|condition| condition.kind == kind && condition.status))
+    plan.is_some_and(|plan| {
+        plan.conditions.iter().any(|condition| condition.kind == kind && condition.status)
+    })
 }
 
 pub(crate) struct Stage {
@@ -282,7 +284,8 @@ impl Stage {
 
     /// Writes that the controller, or anybody, sent: operations by name.
     pub(crate) fn writes(&self) -> Vec<&'static str> {
-        let reads = |operation: &str| ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb));
+        let reads =
+            |operation: &str| ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb));
         let asked = self.local.requests();
         asked.iter().map(|request| request.operation).filter(|operation| !reads(operation)).collect()
     }

@@ -81,7 +81,7 @@ impl LiveService {
 }
 
 /// The revision that a service names.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LiveTaskDefinition {
     /// With its number.
     pub arn: String,

@@ -1,7 +1,7 @@
 //! ECS's answers, read into what the planner looks at: lenient views that take only the members named
 //! here. All else goes into the canonical form.
 
-use coxswain_ecs_model::{canonical_service, canonical_task_definition};
+use coxswain_ecs_model::{TaskDefinitionDigest, canonical_service, canonical_task_definition};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::{
     desired::DIGEST_TAG,
     observed::{Deployment, Live, LiveService, LiveTaskDefinition, ServiceDeployment},
     record::Identity,
+    transition::StepAnswer,
 };
 
 /// An answer of ECS that lacks what it must have.
@@ -37,9 +38,13 @@ impl LiveTaskDefinition {
         })
     }
 
-    /// Whether DescribeTaskDefinition's answer is of a revision that a service may still be given.
-    pub fn is_active(answer: &Value) -> bool {
-        answer.pointer("/taskDefinition/status").and_then(Value::as_str) == Some("ACTIVE")
+    /// The ARN of DescribeTaskDefinition's revision, where it can be given to a service in place of a new
+    /// one of that digest: it carries the digest and is ACTIVE.
+    pub fn usable(answer: &Value, digest: &TaskDefinitionDigest) -> Option<String> {
+        let read = Self::read(answer).ok()?;
+        let is_active = answer.pointer("/taskDefinition/status").and_then(Value::as_str) == Some("ACTIVE");
+        let is_it = is_active && read.digest_tag.as_deref() == Some(digest.to_string().as_str());
+        is_it.then_some(read.arn)
     }
 }
 
@@ -53,6 +58,8 @@ impl Live {
             "DRAINING" => return Ok(Self::Draining),
             _ => {}
         }
+        let mut deployments: Vec<_> = service.deployments.into_iter().map(Deployment::from).collect();
+        deployments.sort_by_key(|deployment| deployment.status != "PRIMARY");
         Ok(Self::Active(Box::new(LiveService {
             identity: Identity { arn: service.arn, created_at: service.created_at.0 },
             desired_count: service.desired_count,
@@ -66,7 +73,7 @@ impl Live {
                 .map(|tag| (tag.key, tag.value.unwrap_or_default()))
                 .collect(),
             task_definition: definition,
-            deployments: service.deployments.into_iter().map(Deployment::from).collect(),
+            deployments,
         })))
     }
 
@@ -102,19 +109,33 @@ fn deployment_id(service_revision_arn: &str) -> String {
     format!("ecs-svc/{}", service_revision_arn.rsplit('/').next().unwrap_or_default())
 }
 
+impl StepAnswer {
+    /// Reads the `service` of CreateService's or UpdateService's answer.
+    pub fn read_service(operation: &'static str, answer: &Value) -> Result<Self, Unreadable> {
+        let service: Service = view(operation, answer.get("service").unwrap_or(&Value::Null))?;
+        let primary = service.deployments.into_iter().find(|deployment| deployment.status == "PRIMARY");
+        Ok(Self::Service {
+            identity: Identity { arn: service.arn, created_at: service.created_at.0 },
+            deployment_id: primary.map(|deployment| deployment.id),
+        })
+    }
+}
+
 impl Cause {
-    /// What the newest of DescribeTasks' stopped tasks died of. A task that the scheduler or a person
-    /// stopped died of no fault of its own and is passed over.
-    pub fn read_newest(answer: &Value) -> Result<Option<Self>, Unreadable> {
+    /// What the newest of DescribeTasks' stopped tasks of a deployment died of.
+    ///
+    /// A task that the scheduler stopped since the rollout was over, or that a person stopped, died of no
+    /// fault of its own and is passed over; one that was stopped as unhealthy is not.
+    pub fn read_newest(answer: &Value, deployment_id: &str) -> Result<Option<Self>, Unreadable> {
         let view: DescribeTasks = view("DescribeTasks", answer)?;
-        let failed = view.tasks.into_iter().filter(|task| {
+        let failed = |task: &Task| {
             let by_will = ["ServiceSchedulerInitiated", "UserInitiated"];
-            let fault_text = ["health check", "unhealthy"];
             let reason = task.stopped_reason.as_deref().unwrap_or_default().to_lowercase();
             task.stop_code.as_deref().is_some_and(|code| !by_will.contains(&code))
-                || fault_text.iter().any(|text| reason.contains(text))
-        });
-        Ok(failed.max_by_key(|task| task.stopped_at).map(Self::from))
+                || ["health check", "unhealthy"].iter().any(|text| reason.contains(text))
+        };
+        let ours = view.tasks.into_iter().filter(|task| task.started_by.as_deref() == Some(deployment_id));
+        Ok(ours.filter(failed).max_by_key(|task| task.stopped_at.or(task.stopping_at)).map(Self::from))
     }
 }
 
@@ -248,7 +269,9 @@ struct Task {
     arn: String,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
+    started_by: Option<String>,
     stopped_at: Option<Seconds>,
+    stopping_at: Option<Seconds>,
     #[serde(default)]
     containers: Vec<Container>,
 }
@@ -278,5 +301,40 @@ impl From<Task> for Cause {
             exit_code,
             container_reason,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn task(arn: &str, by: &str, code: &str, at: f64, exit: i32) -> Value {
+        json!({
+            "taskArn": arn, "startedBy": by, "stopCode": code, "stoppedAt": at,
+            "stoppedReason": "Essential container in task exited",
+            "containers": [{"name": "sidecar", "exitCode": 0}, {"name": "api", "exitCode": exit}],
+        })
+    }
+
+    #[test]
+    fn the_cause_is_the_newest_failure_of_that_deployment_alone() {
+        let tasks = json!({"tasks": [
+            task("old", "ecs-svc/2", "EssentialContainerExited", 1.0, 2),
+            task("new", "ecs-svc/2", "EssentialContainerExited", 2.0, 3),
+            task("other", "ecs-svc/1", "EssentialContainerExited", 3.0, 4),
+            task("scaled in", "ecs-svc/2", "ServiceSchedulerInitiated", 4.0, 143),
+        ]});
+        let cause = Cause::read_newest(&tasks, "ecs-svc/2").unwrap().unwrap();
+        assert_eq!(cause.task_arn, "new");
+        assert_eq!((cause.container.as_deref(), cause.exit_code), (Some("api"), Some(3)));
+    }
+
+    #[test]
+    fn a_time_is_the_same_value_however_its_fraction_is_written() {
+        let read = |text: &str| serde_json::from_str::<Seconds>(text).unwrap().0;
+        assert_eq!(read("1735689600.123"), read("1.735689600123E9"));
+        assert_eq!(read("1735689600").to_string(), "2025-01-01T00:00:00Z");
+        assert!(serde_json::from_str::<Seconds>("1e300").is_err());
     }
 }

@@ -72,6 +72,7 @@ reasons! {
     Refused: "AWS refused a call as invalid.", "Change the field that the message names.";
     Unavailable: "AWS, or the store, does not answer.", "Nothing is changed meanwhile; Coxswain tries again by itself.";
     Throttled: "AWS throttles the calls.", "Coxswain slows down and tries again by itself.";
+    RecordUnreadable: "What Coxswain remembers of the object cannot be read, and is never taken for empty.", "Restore the record that the message names, or delete it: what is live is then found again by its tags.";
     Suspended: "The manifest suspends the object.", "Take spec.suspend out of the manifest.";
     Orphaned: "The object is no longer in the manifests; it is left running.", "Delete the service by hand if it is no longer wanted.";
     SourceRead: "The manifests were read and are valid.", "";

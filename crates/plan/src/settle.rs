@@ -250,19 +250,6 @@ fn end_of(
 fn end_by_service_deployment(deployment: &ServiceDeployment, live: &LiveService) -> Option<End> {
     let id = &deployment.deployment_id;
     let reason = deployment.status_reason.clone().unwrap_or_default();
-    let by_text = |stopped: Reason| {
-        let lower = reason.to_lowercase();
-        let rolls_back = deployment.status.starts_with("ROLLBACK");
-        if lower.contains("circuit breaker") && rolls_back {
-            Reason::CircuitBreakerRolledBack
-        } else if lower.contains("circuit breaker") {
-            Reason::CircuitBreakerTripped
-        } else if lower.contains("alarm") {
-            Reason::AlarmTripped
-        } else {
-            stopped
-        }
-    };
     let text = |what: &str| {
         if reason.is_empty() {
             format!("deployment {id} {what}")
@@ -272,11 +259,15 @@ fn end_by_service_deployment(deployment: &ServiceDeployment, live: &LiveService)
     };
     match deployment.status.as_str() {
         "SUCCESSFUL" => Some(End::Succeeded),
-        "ROLLBACK_SUCCESSFUL" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_REQUESTED" => {
-            Some(End::Failed(by_text(Reason::RolloutStopped), text("was rolled back")))
-        }
+        "ROLLBACK_SUCCESSFUL" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_REQUESTED" => Some(End::Failed(
+            stopped_by(&reason, true).unwrap_or(Reason::RolloutStopped),
+            text("was rolled back"),
+        )),
         "ROLLBACK_FAILED" => {
-            Some(End::Failed(by_text(Reason::RolloutFailed), text("failed, and so did its rollback")))
+            // Where there was nothing to roll back to, only the deployment itself says what stopped it.
+            let own = live.deployment(id).and_then(|own| own.rollout_state_reason.as_deref());
+            let by = stopped_by(&reason, false).or_else(|| stopped_by(own.unwrap_or_default(), false));
+            Some(End::Failed(by.unwrap_or(Reason::RolloutFailed), text("failed, and so did its rollback")))
         }
         "STOP_REQUESTED" | "STOPPED" => {
             let another_is_primary = live.primary().is_some_and(|primary| {
@@ -285,9 +276,22 @@ fn end_by_service_deployment(deployment: &ServiceDeployment, live: &LiveService)
             if another_is_primary && reason.is_empty() {
                 return Some(End::Superseded);
             }
-            Some(End::Failed(by_text(Reason::RolloutStopped), text("was stopped")))
+            Some(End::Failed(
+                stopped_by(&reason, false).unwrap_or(Reason::RolloutStopped),
+                text("was stopped"),
+            ))
         }
         _ => None,
+    }
+}
+
+/// Which of ECS's detectors its words name.
+fn stopped_by(text: &str, is_rolled_back: bool) -> Option<Reason> {
+    let text = text.to_lowercase();
+    if text.contains("circuit breaker") {
+        Some(if is_rolled_back { Reason::CircuitBreakerRolledBack } else { Reason::CircuitBreakerTripped })
+    } else {
+        text.contains("alarm").then_some(Reason::AlarmTripped)
     }
 }
 
@@ -297,16 +301,7 @@ fn end_by_deployment(deployment: &Deployment, live: &LiveService, was_listed: bo
         Some("COMPLETED") => End::Succeeded,
         Some("FAILED") => {
             let text = deployment.rollout_state_reason.clone().unwrap_or_default();
-            let lower = text.to_lowercase();
-            let reason = if lower.contains("alarm") {
-                Reason::AlarmTripped
-            } else if lower.contains("circuit breaker") && primary {
-                Reason::CircuitBreakerTripped
-            } else if lower.contains("circuit breaker") {
-                Reason::CircuitBreakerRolledBack
-            } else {
-                Reason::RolloutFailed
-            };
+            let reason = stopped_by(&text, !primary).unwrap_or(Reason::RolloutFailed);
             End::Failed(reason, format!("deployment {} failed: {text}", deployment.id))
         }
         // Without a rollout state (a controller other than ECS) the counts are all there is.

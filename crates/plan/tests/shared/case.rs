@@ -105,6 +105,9 @@ fn observed(folder: &Path, digests: &[(&str, String)]) -> Observed {
         service_deployments: live
             .get("serviceDeployments")
             .map(|answer| ServiceDeployment::read_all(answer).unwrap()),
-        cause: live.get("stoppedTasks").and_then(|answer| Cause::read_newest(answer).unwrap()),
+        cause: live.get("stoppedTasks").and_then(|answer| {
+            let deployment = answer["tasks"][0]["startedBy"].as_str().unwrap();
+            Cause::read_newest(answer, deployment).unwrap()
+        }),
     }
 }
