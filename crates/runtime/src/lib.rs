@@ -2,8 +2,8 @@
 //!
 //! Start with [`Queue`] (keys to look at, and when) and [`Runner`] (looks at them). Beside these stand
 //! [`Batcher`] and [`Limiter`] for calls to a service with quotas, [`Backoffs`] and [`retry`] for calls
-//! that fail, [`Clock`] for what time it is, and [`Drain`] for the end. Nothing here knows what a key
-//! names. Everything waits on tokio's clock, so a test on paused time sees all of it move together.
+//! that fail, [`Lease`] for which of several replicas may act, [`Clock`] for what time it is, and
+//! [`Drain`] for the end. Nothing here knows what a key names. Everything waits on tokio's clock, so a test on paused time sees all of it move together.
 //!
 //! ```
 //! use std::{num::NonZeroUsize, sync::Arc, time::Duration};
@@ -32,6 +32,7 @@ mod backoff;
 mod batch;
 mod clock;
 mod drain;
+mod lease;
 mod queue;
 mod rate;
 mod runner;
@@ -40,6 +41,7 @@ pub use backoff::{Backoffs, Policy, retry};
 pub use batch::{BatchError, Batcher, Window};
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use drain::{Drain, DrainWatch, Unfinished};
+pub use lease::{InvalidTimes, Lease, LeaseReport, LeaseTimes, LeaseView, Term};
 pub use queue::{Depth, MAX_DELAY, Queue, Work};
 pub use rate::{Limiter, Quota};
 pub use runner::{Drained, NextLook, Runner};
