@@ -94,6 +94,7 @@ async fn what_may_have_been_done_is_in_doubt_and_what_was_refused_is_not() {
         (no(403, "AccessDenied"), Remedy::Repeat),
         (no(404, "NoSuchBucket"), Remedy::Repeat),
         (no(503, "SlowDown"), Remedy::Repeat),
+        (no(503, "ServiceUnavailable"), Remedy::ObserveFirst),
         (no(500, "InternalError"), Remedy::ObserveFirst),
         (Answer::Status(200, String::new()), Remedy::ObserveFirst),
         (Answer::Broken, Remedy::ObserveFirst),
@@ -122,7 +123,9 @@ async fn an_error_says_what_s3_said_and_names_the_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_condition_that_does_not_hold_and_a_write_that_met_another_are_conflicts() {
-    for refusal in [no(412, "PreconditionFailed"), no(409, "ConditionalRequestConflict")] {
+    for refusal in
+        [no(412, "PreconditionFailed"), no(409, "ConditionalRequestConflict"), no(409, "OperationAborted")]
+    {
         let (store, script) = scripted([refusal, no(404, "NoSuchKey")]);
         assert!(matches!(put(&store).await, StoreError::Conflict { current: None, .. }));
         let asked = script.asked.lock().unwrap().clone();

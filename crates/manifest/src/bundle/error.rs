@@ -10,7 +10,7 @@ use crate::load::Loaded;
 #[non_exhaustive]
 pub enum BuildError {
     /// The manifests have errors, or no Environment.
-    #[error("the manifests have {} errors; nothing was bundled", .0.error_count())]
+    #[error("errors in the manifests: {}; nothing was bundled", .0.error_count())]
     Invalid(Box<Loaded>),
     /// Two files have the same path.
     #[error("two files are called {path}; a bundle's diagnostics could not tell them apart")]

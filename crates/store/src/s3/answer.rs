@@ -89,11 +89,12 @@ impl Answer {
         };
         let refused = match (status, code) {
             (404, "NoSuchKey" | "NotFound") => Some(Refused::NoSuchKey),
-            (412, _) | (409, "ConditionalRequestConflict") => Some(Refused::Condition),
+            (412, _) | (409, "ConditionalRequestConflict" | "OperationAborted") => Some(Refused::Condition),
             _ => None,
         };
-        // 503 says that nothing was begun; any other 5xx leaves it open.
-        Self { refused, may_be_done: status >= 500 && status != 503, source: Box::new(said) }
+        // SlowDown is said at the door; any other 5xx leaves it open how far the request had come.
+        let may_be_done = status >= 500 && code != "SlowDown";
+        Self { refused, may_be_done, source: Box::new(said) }
     }
 
     /// No answer, or not the whole of one.
