@@ -15,6 +15,7 @@
 #![expect(clippy::indexing_slicing, reason = "serde_json gives null for a member that is missing")]
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
@@ -86,11 +87,19 @@ async fn quiet_pass() -> Result<()> {
     })
     .await?;
     let looks = bench.passes().await? - before;
-    let calls = bench.calls().await? - calls_before;
+    let calls_after = bench.calls().await?;
+    let by_operation: Vec<String> = calls_after
+        .iter()
+        .map(|(operation, count)| (operation, count - calls_before.get(operation).copied().unwrap_or(0)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(operation, count)| format!("{operation} {count}"))
+        .collect();
+    let calls: u64 = calls_after.values().sum::<u64>() - calls_before.values().sum::<u64>();
     let ours = (cpu(bench.controller.id())? - cpu_before) / looks as f64;
     let calls_a_pass = calls as f64 * SERVICES as f64 / looks as f64;
     println!(
-        "quiet pass over {SERVICES} services: {calls_a_pass:.1} ECS calls (of {looks} looks), {:.1} us CPU a service",
+        "quiet pass over {SERVICES} services: {calls_a_pass:.1} ECS calls (of {looks} looks: {}), {:.1} us CPU a service",
+        by_operation.join(", "),
         ours * 1e6
     );
 
@@ -153,8 +162,7 @@ impl Bench {
                 "10s",
                 "--rollout-interval",
                 "1s",
-                "--settle",
-                "1s",
+                "--example-credentials",
                 "--log",
                 "warn",
             ]),
@@ -195,11 +203,11 @@ impl Bench {
         send(&http(), request).await.map(drop)
     }
 
-    /// All requests that the local ECS ever got.
-    async fn calls(&self) -> Result<u64> {
+    /// How often each operation was ever asked of the local ECS.
+    async fn calls(&self) -> Result<BTreeMap<String, u64>> {
         let body = self.get(&format!("{}/_local/counts", self.ecs.endpoint())).await?;
         let counts = body["counts"].as_object().cloned().unwrap_or_default();
-        Ok(counts.values().filter_map(Value::as_u64).sum())
+        Ok(counts.into_iter().filter_map(|(operation, count)| Some((operation, count.as_u64()?))).collect())
     }
 
     /// All looks that the controller ever took.
