@@ -50,13 +50,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// connection next time, which their router then sends elsewhere.
 async fn mark(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert(VERSION_HEADER, app.version.header());
+    response.headers_mut().insert(VERSION_HEADER, app.version.header());
     if app.readiness.is_ending() {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -79,11 +75,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn not_found(uri: Uri) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "NotFound",
-        format!("there is nothing at {}", uri.path()),
-    )
+    Problem::new(StatusCode::NOT_FOUND, "NotFound", format!("there is nothing at {}", uri.path()))
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {

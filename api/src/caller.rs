@@ -48,10 +48,7 @@ impl CallerCheck {
                 };
                 let token = token.to_str().map_err(|_| CallerError::NotOneAssertion)?;
                 let path = request.uri.path_and_query().map_or("/", |target| target.as_str());
-                let head = RequestHead {
-                    method: request.method.as_str(),
-                    path,
-                };
+                let head = RequestHead { method: request.method.as_str(), path };
                 Ok(PendingCaller::Asserted(verifier.verify(token, head, now)?))
             }
             Self::PlainHeaders => Ok(PendingCaller::Known(Some(headers::read(&request.headers)?))),

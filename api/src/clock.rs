@@ -4,10 +4,7 @@
 pub(crate) type Clock = fn() -> jiff::Timestamp;
 
 /// The system's clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program's only reading of the clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the program's only reading of the clock")]
 pub(crate) fn system() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }

@@ -39,12 +39,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Settings {
     /// The address to listen on
-    #[arg(
-        long,
-        env = "API_LISTEN",
-        value_name = "API_LISTEN",
-        default_value = "127.0.0.1:8000"
-    )]
+    #[arg(long, env = "API_LISTEN", value_name = "API_LISTEN", default_value = "127.0.0.1:8000")]
     pub(crate) listen: SocketAddr,
     /// How the gateway says who is calling; required
     #[arg(long, env = "API_IDENTITY", value_name = "API_IDENTITY")]
@@ -128,10 +123,7 @@ impl Version {
             return Err(ConfigError::Version);
         }
         let header = HeaderValue::from_str(text).map_err(|_| ConfigError::Version)?;
-        Ok(Self {
-            text: text.to_owned(),
-            header,
-        })
+        Ok(Self { text: text.to_owned(), header })
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -168,10 +160,7 @@ pub(crate) enum ConfigError {
     #[error(
         "{unused} is set but has no effect with API_IDENTITY={mode}. Remove it, or set API_IDENTITY=assertion."
     )]
-    Unused {
-        unused: &'static str,
-        mode: &'static str,
-    },
+    Unused { unused: &'static str, mode: &'static str },
     #[error("API_VERSION must be 1 to {MAX_VERSION_BYTES} printable ASCII characters without spaces.")]
     Version,
 }
@@ -186,10 +175,7 @@ impl Settings {
         Ok(Config {
             listen: self.listen,
             callers,
-            store: self
-                .store
-                .filter(|path| !path.as_os_str().is_empty())
-                .ok_or(ConfigError::NoStore)?,
+            store: self.store.filter(|path| !path.as_os_str().is_empty()).ok_or(ConfigError::NoStore)?,
             version: Version::parse(&self.version)?,
             grace: Duration::from_secs(self.grace),
             max_body: usize::try_from(self.max_body).unwrap_or(usize::MAX),
@@ -197,14 +183,8 @@ impl Settings {
     }
 
     fn callers(&self) -> Result<Callers, ConfigError> {
-        let keys = self
-            .assertion_keys
-            .clone()
-            .filter(|path| !path.as_os_str().is_empty());
-        let audience = self
-            .assertion_audience
-            .clone()
-            .filter(|audience| !audience.is_empty());
+        let keys = self.assertion_keys.clone().filter(|path| !path.as_os_str().is_empty());
+        let audience = self.assertion_audience.clone().filter(|audience| !audience.is_empty());
         let (mode, callers) = match self.identity.ok_or(ConfigError::NoIdentity)? {
             IdentityMode::Mtls => return Err(ConfigError::Mtls),
             IdentityMode::Assertion => {
@@ -216,16 +196,12 @@ impl Settings {
             IdentityMode::None => ("none", Callers::Anyone),
         };
         if !self.listen.ip().is_loopback() {
-            return Err(ConfigError::NotLoopback {
-                mode,
-                listen: self.listen,
-            });
+            return Err(ConfigError::NotLoopback { mode, listen: self.listen });
         }
         // A key file that is set and not used is a mistake about who is trusted, not a spare setting.
-        for (unused, is_set) in [
-            ("API_ASSERTION_KEYS", keys.is_some()),
-            ("API_ASSERTION_AUDIENCE", audience.is_some()),
-        ] {
+        for (unused, is_set) in
+            [("API_ASSERTION_KEYS", keys.is_some()), ("API_ASSERTION_AUDIENCE", audience.is_some())]
+        {
             if is_set {
                 return Err(ConfigError::Unused { unused, mode });
             }
@@ -272,10 +248,7 @@ mod tests {
         let config = assertion().check().unwrap();
         assert_eq!(
             config.callers,
-            Callers::Assertion {
-                keys: "keys.json".into(),
-                audience: "api".to_owned()
-            }
+            Callers::Assertion { keys: "keys.json".into(), audience: "api".to_owned() }
         );
     }
 
@@ -292,10 +265,7 @@ mod tests {
         ];
         for mode in [IdentityMode::PlainHeaders, IdentityMode::None] {
             for (listen, allowed) in cases {
-                let settings = Settings {
-                    listen: listen.parse().unwrap(),
-                    ..settings(Some(mode))
-                };
+                let settings = Settings { listen: listen.parse().unwrap(), ..settings(Some(mode)) };
                 assert_eq!(settings.check().is_ok(), allowed, "{mode:?} on {listen}");
             }
         }
@@ -306,64 +276,22 @@ mod tests {
         let headers = || settings(Some(IdentityMode::PlainHeaders));
         let cases = [
             (settings(None), "API_IDENTITY is not set"),
+            (settings(Some(IdentityMode::Mtls)), "API_IDENTITY=mtls is not built yet"),
+            (Settings { store: None, ..headers() }, "API_STORE is not set"),
+            (Settings { store: Some("".into()), ..headers() }, "API_STORE is not set"),
+            (Settings { version: String::new(), ..headers() }, "API_VERSION must be"),
+            (Settings { version: "1 4".to_owned(), ..headers() }, "API_VERSION must be"),
+            (Settings { version: "é".to_owned(), ..headers() }, "API_VERSION must be"),
             (
-                settings(Some(IdentityMode::Mtls)),
-                "API_IDENTITY=mtls is not built yet",
-            ),
-            (
-                Settings {
-                    store: None,
-                    ..headers()
-                },
-                "API_STORE is not set",
-            ),
-            (
-                Settings {
-                    store: Some("".into()),
-                    ..headers()
-                },
-                "API_STORE is not set",
-            ),
-            (
-                Settings {
-                    version: String::new(),
-                    ..headers()
-                },
-                "API_VERSION must be",
-            ),
-            (
-                Settings {
-                    version: "1 4".to_owned(),
-                    ..headers()
-                },
-                "API_VERSION must be",
-            ),
-            (
-                Settings {
-                    version: "é".to_owned(),
-                    ..headers()
-                },
-                "API_VERSION must be",
-            ),
-            (
-                Settings {
-                    assertion_keys: None,
-                    ..assertion()
-                },
+                Settings { assertion_keys: None, ..assertion() },
                 "API_IDENTITY=assertion needs API_ASSERTION_KEYS",
             ),
             (
-                Settings {
-                    assertion_audience: Some(String::new()),
-                    ..assertion()
-                },
+                Settings { assertion_audience: Some(String::new()), ..assertion() },
                 "API_IDENTITY=assertion needs API_ASSERTION_AUDIENCE",
             ),
             (
-                Settings {
-                    assertion_keys: Some("keys.json".into()),
-                    ..headers()
-                },
+                Settings { assertion_keys: Some("keys.json".into()), ..headers() },
                 "API_ASSERTION_KEYS is set but has no effect with API_IDENTITY=plain-headers",
             ),
         ];

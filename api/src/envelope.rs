@@ -50,11 +50,7 @@ impl KeptHead {
     pub(crate) fn of(request: &Parts) -> Result<Self, HeaderNotKept> {
         Ok(Self {
             method: request.method.to_string(),
-            target: request
-                .uri
-                .path_and_query()
-                .map_or("/", |target| target.as_str())
-                .to_owned(),
+            target: request.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
             headers: kept_headers(&request.headers)?,
         })
     }
@@ -129,9 +125,7 @@ mod tests {
         let mut request = Request::post("/webhooks/shop?x=%20a").body(()).unwrap();
         for (name, value) in fields {
             let name: http::HeaderName = name.parse().unwrap();
-            request
-                .headers_mut()
-                .append(name, HeaderValue::from_bytes(value).unwrap());
+            request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
         }
         request.into_parts().0
     }
@@ -170,10 +164,7 @@ mod tests {
     fn a_repetition_is_the_same_event_though_it_is_stamped_anew_and_another_body_is_not() {
         let first = envelope(&head(&[("webhook-id", b"a"), ("webhook-timestamp", b"1")]), b"{}");
         let again = envelope(&head(&[("webhook-id", b"a"), ("webhook-timestamp", b"2")]), b"{}");
-        let other = envelope(
-            &head(&[("webhook-id", b"a"), ("webhook-timestamp", b"1")]),
-            b"{ }",
-        );
+        let other = envelope(&head(&[("webhook-id", b"a"), ("webhook-timestamp", b"1")]), b"{ }");
         assert!(first.is_same_event(&again));
         assert!(!first.is_same_event(&other));
     }
@@ -181,18 +172,13 @@ mod tests {
     #[test]
     fn a_header_that_cannot_be_kept_as_it_is_refuses_the_event() {
         let parts = head(&[("ce-id", b"a"), ("ce-subject", b"caf\xe9")]);
-        assert_eq!(
-            KeptHead::of(&parts).unwrap_err().to_string(),
-            "header ce-subject is not printable ASCII"
-        );
+        assert_eq!(KeptHead::of(&parts).unwrap_err().to_string(), "header ce-subject is not printable ASCII");
     }
 
     #[test]
     fn a_kept_event_of_an_unknown_version_is_not_read() {
         let bytes = envelope(&head(&[("ce-id", b"a")]), b"").to_bytes().unwrap();
-        let newer = String::from_utf8(bytes)
-            .unwrap()
-            .replace(r#""schemaVersion":1"#, r#""schemaVersion":2"#);
+        let newer = String::from_utf8(bytes).unwrap().replace(r#""schemaVersion":1"#, r#""schemaVersion":2"#);
         assert!(Envelope::from_bytes(newer.as_bytes()).is_err());
     }
 }

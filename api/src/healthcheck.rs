@@ -32,9 +32,7 @@ pub(crate) async fn check(url: Option<Uri>, listen: SocketAddr) -> Result<(), Un
         Some(url) => Target::parse(&url).ok_or(Unhealthy::Url(url))?,
         None => Target::own(listen),
     };
-    tokio::time::timeout(TIMEOUT, target.ask())
-        .await
-        .map_err(|_| Unhealthy::Timeout)?
+    tokio::time::timeout(TIMEOUT, target.ask()).await.map_err(|_| Unhealthy::Timeout)?
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -79,10 +77,8 @@ impl Target {
 
     async fn ask(&self) -> Result<(), Unhealthy> {
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        let request = format!(
-            "GET {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
-            self.path, self.authority
-        );
+        let request =
+            format!("GET {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.path, self.authority);
         stream.write_all(request.as_bytes()).await?;
         let mut head = Vec::new();
         let mut bounded = stream.take(MAX_STATUS_LINE);
@@ -109,10 +105,7 @@ mod tests {
         ];
         for (listen, host, authority) in cases {
             let target = Target::own(listen.parse().unwrap());
-            assert_eq!(
-                (target.host.as_str(), target.authority.as_str()),
-                (host, authority)
-            );
+            assert_eq!((target.host.as_str(), target.authority.as_str()), (host, authority));
             assert_eq!(target.path, "/healthz");
         }
     }

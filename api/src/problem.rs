@@ -22,12 +22,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            field: None,
-        }
+        Self { status, code, detail: detail.into(), field: None }
     }
 
     /// A caller who is not known; RFC 9110 section 15.5.2 asks for a challenge.
@@ -57,12 +52,6 @@ impl IntoResponse for Problem {
             "detail": self.detail,
         });
         let kind = [(CONTENT_TYPE, "application/problem+json")];
-        (
-            self.status,
-            kind,
-            self.field.map(|field| [field]),
-            body.to_string(),
-        )
-            .into_response()
+        (self.status, kind, self.field.map(|field| [field]), body.to_string()).into_response()
     }
 }

@@ -90,10 +90,7 @@ where
     };
     readiness.end();
     if stop == Stop::Gracefully {
-        tracing::info!(
-            grace_seconds = grace.as_secs(),
-            "asked to stop; not ready any more, still serving"
-        );
+        tracing::info!(grace_seconds = grace.as_secs(), "asked to stop; not ready any more, still serving");
         tokio::select! {
             () = tokio::time::sleep(grace) => {}
             _ = next_stop() => {}
@@ -101,10 +98,7 @@ where
         }
     }
     drop(listener);
-    tracing::info!(
-        connections = connections.count(),
-        "no new connections; finishing those that are open"
-    );
+    tracing::info!(connections = connections.count(), "no new connections; finishing those that are open");
     connections.drain().await
 }
 
@@ -160,19 +154,14 @@ impl Connections {
         self.tracker.close();
         match tokio::time::timeout(DRAIN_DEADLINE, self.tracker.wait()).await {
             Ok(()) => Ended::Drained,
-            Err(_) => Ended::Cut {
-                connections: self.count(),
-            },
+            Err(_) => Ended::Cut { connections: self.count() },
         }
     }
 }
 
 /// The client gave up between connecting and being accepted.
 fn is_of_the_client(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-    )
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
 async fn serve_connection<S>(stream: S, router: Router, closing: CancellationToken)
@@ -255,10 +244,7 @@ mod tests {
         let closing = CancellationToken::new();
         let (_idle_client, idle) = served(router.clone(), closing.clone());
         let (mut client, busy) = served(router, closing.clone());
-        client
-            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let stopping = async {
             begun.notified().await;
             closing.cancel();
@@ -268,10 +254,7 @@ mod tests {
         tokio::join!(busy, stopping);
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
-        assert!(
-            answer.ends_with("done") && answer.contains("connection: close"),
-            "{answer}"
-        );
+        assert!(answer.ends_with("done") && answer.contains("connection: close"), "{answer}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,9 +25,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         };
-        Ok(Self {
-            caught: Mutex::new(caught),
-        })
+        Ok(Self { caught: Mutex::new(caught) })
     }
 
     /// Waits for the next signal.

@@ -46,10 +46,7 @@ pub(crate) async fn run(config: Config) -> Result<Ended, StartError> {
     let callers = callers(config.callers).await?;
     let store = DirectoryStore::open(&config.store)
         .await
-        .map_err(|source| StartError::Store {
-            path: config.store,
-            source,
-        })?;
+        .map_err(|source| StartError::Store { path: config.store, source })?;
     let readiness = Readiness::default();
     let app = App {
         store: Arc::new(store),
@@ -59,19 +56,11 @@ pub(crate) async fn run(config: Config) -> Result<Ended, StartError> {
         readiness: readiness.clone(),
         clock: clock::system,
     };
-    let listen = |source| StartError::Listen {
-        address: config.listen,
-        source,
-    };
+    let listen = |source| StartError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     tracing::info!("listening on {address} version {}", config.version.as_str());
-    Ok(
-        serve(listener, router(Arc::new(app)), &readiness, config.grace, || {
-            signals.next()
-        })
-        .await,
-    )
+    Ok(serve(listener, router(Arc::new(app)), &readiness, config.grace, || signals.next()).await)
 }
 
 async fn callers(callers: Callers) -> Result<CallerCheck, StartError> {
@@ -81,10 +70,7 @@ async fn callers(callers: Callers) -> Result<CallerCheck, StartError> {
         Callers::Assertion { keys, audience } => (keys, audience),
     };
     let read = tokio::fs::read(&path).await;
-    let bytes = read.map_err(|source| StartError::ReadKeys {
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = read.map_err(|source| StartError::ReadKeys { path: path.clone(), source })?;
     let keys = PublicKeys::from_json(&bytes).map_err(|source| StartError::Keys { path, source })?;
     Ok(CallerCheck::Assertion(Verifier::new(keys, audience)))
 }

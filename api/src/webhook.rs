@@ -103,21 +103,11 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect())
         .await
-        .map_err(|_| {
-            Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "BodyTooSlow",
-                "the body took too long",
-            )
-        })?;
+        .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "BodyTooSlow", "the body took too long"))?;
     match collected {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
-        Err(_) => Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "BodyBroken",
-            "the body did not arrive whole",
-        )),
+        Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "BodyBroken", "the body did not arrive whole")),
     }
 }
 

@@ -24,10 +24,7 @@ fn app(store: impl Store + 'static) -> Arc<App> {
 }
 
 async fn post(app: &Arc<App>, body: Body) -> StatusCode {
-    let request = Request::post("/webhooks/shop")
-        .header("webhook-id", "a")
-        .body(body)
-        .unwrap();
+    let request = Request::post("/webhooks/shop").header("webhook-id", "a").body(body).unwrap();
     let source = Ok(PathParameter("shop".to_owned()));
     match receive(State(Arc::clone(app)), source, request).await {
         Ok(response) => response.status(),
@@ -77,14 +74,10 @@ async fn no_fault_of_the_store_loses_an_accepted_event_or_keeps_it_twice() {
             for fault in Fault::ALL {
                 let memory = Arc::new(MemoryStore::default());
                 if delivered_before {
-                    assert_eq!(
-                        post(&app(Arc::clone(&memory)), Body::from("{}")).await,
-                        StatusCode::ACCEPTED
-                    );
+                    assert_eq!(post(&app(Arc::clone(&memory)), Body::from("{}")).await, StatusCode::ACCEPTED);
                 }
-                let faulty = FaultStore::new(Arc::clone(&memory)).before(move |call| {
-                    if call.number == number { fault } else { Fault::None }
-                });
+                let faulty = FaultStore::new(Arc::clone(&memory))
+                    .before(move |call| if call.number == number { fault } else { Fault::None });
                 let recorded = faulty.clone();
                 let first = post(&app(faulty), Body::from("{}")).await;
                 assert!(recorded.calls().len() > number, "call {number} was never made");
@@ -103,36 +96,21 @@ async fn no_fault_of_the_store_loses_an_accepted_event_or_keeps_it_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_does_not_answer_is_told_as_try_again() {
-    for fault in [
-        Fault::Refuse,
-        Fault::FailBefore,
-        Fault::FailAfter,
-        Fault::DieBefore,
-        Fault::DieAfter,
-    ] {
+    for fault in [Fault::Refuse, Fault::FailBefore, Fault::FailAfter, Fault::DieBefore, Fault::DieAfter] {
         let store = FaultStore::new(MemoryStore::default()).before(move |_| fault);
-        assert_eq!(
-            post(&app(store), Body::from("{}")).await,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "{fault:?}"
-        );
+        assert_eq!(post(&app(store), Body::from("{}")).await, StatusCode::SERVICE_UNAVAILABLE, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn an_event_that_a_consumer_takes_away_meanwhile_is_kept_anew() {
     let memory = Arc::new(MemoryStore::default());
-    assert_eq!(
-        post(&app(Arc::clone(&memory)), Body::from("{}")).await,
-        StatusCode::ACCEPTED
-    );
+    assert_eq!(post(&app(Arc::clone(&memory)), Body::from("{}")).await, StatusCode::ACCEPTED);
     let emptied = Arc::clone(&memory);
     let store = FaultStore::new(Arc::clone(&memory)).after(move |call, _| {
         // After the put that met a conflict: what it met is gone when it is read.
         if call.number == 0 && call.operation == Operation::Put {
-            consume(&emptied)
-                .now_or_never()
-                .expect("a store in memory never waits");
+            consume(&emptied).now_or_never().expect("a store in memory never waits");
         }
     });
     assert_eq!(post(&app(store), Body::from("[]")).await, StatusCode::ACCEPTED);

@@ -25,21 +25,14 @@ fn client() -> Identity {
     .unwrap()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program under test reads the real clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the program under test reads the real clock")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
 
 fn token(key: &SigningKey, body: &[u8]) -> String {
-    let head = RequestHead {
-        method: "POST",
-        path: PATH,
-    };
-    key.sign(&client(), "api", head, BodyDigest::of(body), now())
-        .unwrap()
+    let head = RequestHead { method: "POST", path: PATH };
+    key.sign(&client(), "api", head, BodyDigest::of(body), now()).unwrap()
 }
 
 /// A server that trusts the key.
@@ -55,11 +48,7 @@ fn trusting(key: &SigningKey, directory: &std::path::Path) -> Server {
 }
 
 fn assert_refused(answer: &Answer, detail: &str) {
-    assert_eq!(
-        (answer.status, answer.problem().as_str()),
-        (401, "CallerUnknown"),
-        "{answer:?}"
-    );
+    assert_eq!((answer.status, answer.problem().as_str()), (401, "CallerUnknown"), "{answer:?}");
     assert_eq!(answer.json()["detail"], detail);
     assert!(answer.header("www-authenticate").is_some());
 }
@@ -67,10 +56,7 @@ fn assert_refused(answer: &Answer, detail: &str) {
 fn plain() -> Vec<(String, String)> {
     let mut fields = HeaderMap::new();
     headers::write(&client(), &mut fields).unwrap();
-    fields
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect()
+    fields.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
 }
 
 fn with_id(fields: &[(String, String)]) -> Vec<(&str, &str)> {
@@ -91,10 +77,7 @@ fn a_signed_assertion_is_accepted_and_its_identity_is_kept_with_the_event() {
     let events = kept(&directory.path().join("events"));
     let event = events.values().next().unwrap();
     assert_eq!(event["identity"], serde_json::to_value(client()).unwrap());
-    assert_eq!(
-        (&event["method"], &event["target"]),
-        (&"POST".into(), &PATH.into())
-    );
+    assert_eq!((&event["method"], &event["target"]), (&"POST".into(), &PATH.into()));
 }
 
 #[test]
@@ -113,14 +96,8 @@ fn a_request_without_an_assertion_that_fits_it_is_refused() {
     };
     assert_refused(&ask(PATH, &[], BODY), one);
     assert_refused(&ask(PATH, &[&good, &good], BODY), one);
-    assert_refused(
-        &ask(PATH, &[&impostor], BODY),
-        "the assertion's signature does not verify",
-    );
-    assert_refused(
-        &ask("/webhooks/bank", &[&good], BODY),
-        "the assertion is for another path",
-    );
+    assert_refused(&ask(PATH, &[&impostor], BODY), "the assertion's signature does not verify");
+    assert_refused(&ask("/webhooks/bank", &[&good], BODY), "the assertion is for another path");
     assert_refused(&ask(PATH, &[&good], b"[]"), "the assertion is for another body");
 
     let plain = plain();

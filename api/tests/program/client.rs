@@ -21,10 +21,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -33,11 +30,7 @@ impl Answer {
 
     /// The stable code of a problem, which must have the right form.
     pub(crate) fn problem(&self) -> String {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/problem+json"),
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let body = self.json();
         assert_eq!(body["status"], self.status);
         assert!(body["title"].is_string() && body["detail"].is_string(), "{body}");
@@ -54,9 +47,7 @@ impl Connection {
     pub(crate) fn open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-        })
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
@@ -77,10 +68,7 @@ impl Connection {
     /// Reads one answer.
     pub(crate) fn answer(&mut self) -> Answer {
         let status = self.line();
-        let status = status
-            .split(' ')
-            .nth(1)
-            .unwrap_or_else(|| panic!("not an answer: {status:?}"));
+        let status = status.split(' ').nth(1).unwrap_or_else(|| panic!("not an answer: {status:?}"));
         let status = status.parse().unwrap();
         let mut headers = Vec::new();
         loop {
@@ -90,14 +78,8 @@ impl Connection {
             };
             headers.push((name.to_owned(), value.to_owned()));
         }
-        let mut answer = Answer {
-            status,
-            headers,
-            body: Vec::new(),
-        };
-        let length = answer
-            .header("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         answer.body.resize(length, 0);
         self.stream.read_exact(&mut answer.body).unwrap();
         answer
@@ -117,9 +99,7 @@ impl Connection {
 
 /// One request on a connection of its own.
 pub(crate) fn send(server: &Server, method: &str, path: &str, headers: Fields<'_>, body: &[u8]) -> Answer {
-    Connection::open(server.address())
-        .unwrap()
-        .send(method, path, headers, body)
+    Connection::open(server.address()).unwrap().send(method, path, headers, body)
 }
 
 pub(crate) fn get(server: &Server, path: &str) -> Answer {

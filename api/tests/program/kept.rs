@@ -23,10 +23,7 @@ pub(crate) fn kept(directory: &std::path::Path) -> BTreeMap<String, Value> {
 pub(crate) fn occupy(directory: &std::path::Path, path: &str) {
     runtime().block_on(async {
         let store = DirectoryStore::open(directory).await.unwrap();
-        store
-            .put(&Path::new(path).unwrap(), b"{}".to_vec(), Expect::Absent)
-            .await
-            .unwrap();
+        store.put(&Path::new(path).unwrap(), b"{}".to_vec(), Expect::Absent).await.unwrap();
     });
 }
 

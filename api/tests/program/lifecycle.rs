@@ -80,10 +80,7 @@ fn the_health_check_follows_the_server_it_is_asked_about() {
     let settings = [("API_LISTEN", listen.as_str()), ("API_IDENTITY", "none")];
 
     assert_eq!(run(&settings, &["healthcheck"]), (Some(0), String::new()));
-    assert_eq!(
-        run(&[], &["healthcheck", "--url", &ready]),
-        (Some(0), String::new())
-    );
+    assert_eq!(run(&[], &["healthcheck", "--url", &ready]), (Some(0), String::new()));
     server.signal(Signal::TERM);
     server.wait_for_log("not ready any more");
     assert_eq!(run(&settings, &["healthcheck"]), (Some(0), String::new()));
@@ -95,8 +92,5 @@ fn the_health_check_follows_the_server_it_is_asked_about() {
     assert_eq!(server.exit_code(), Some(0));
     let (code, said) = run(&settings, &["healthcheck"]);
     assert_eq!(code, Some(1));
-    assert!(
-        said.starts_with("coxswain-api: cannot talk to the server: "),
-        "{said}"
-    );
+    assert!(said.starts_with("coxswain-api: cannot talk to the server: "), "{said}");
 }

@@ -17,11 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// The program, without any setting of the surroundings.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_coxswain-api"));
-    command
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -60,19 +56,8 @@ impl Server {
             let _ = sender.send(status);
         });
         let line = log.line_with("listening on ");
-        let address = line
-            .split("listening on ")
-            .nth(1)
-            .unwrap()
-            .split(' ')
-            .next()
-            .unwrap();
-        Self {
-            pid,
-            address: address.parse().unwrap(),
-            log,
-            exit: Mutex::new(exit),
-        }
+        let address = line.split("listening on ").nth(1).unwrap().split(' ').next().unwrap();
+        Self { pid, address: address.parse().unwrap(), log, exit: Mutex::new(exit) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -95,9 +80,7 @@ impl Server {
     /// Waits for the end, and gives the exit code; none after a kill.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         let status = self.exit.lock().unwrap().recv_timeout(DEADLINE);
-        status
-            .unwrap_or_else(|_| panic!("still running; its log:\n{}", self.log()))
-            .code()
+        status.unwrap_or_else(|_| panic!("still running; its log:\n{}", self.log())).code()
     }
 }
 
@@ -135,11 +118,7 @@ fn follow(mut child: Child, log: &Log) -> ExitStatus {
 
 /// Runs the program to its end; gives the exit code and what it said on standard error.
 pub(crate) fn run(settings: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child = program()
-        .envs(settings.iter().copied())
-        .args(arguments)
-        .spawn()
-        .unwrap();
+    let mut child = program().envs(settings.iter().copied()).args(arguments).spawn().unwrap();
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     (child.wait().unwrap().code(), said)

@@ -13,44 +13,22 @@ fn settings_that_do_not_fit_end_with_code_2_and_say_what_to_set() {
     let broken = broken.to_str().unwrap();
     let missing = "/nowhere/keys.json";
     let asserted = |keys| {
-        vec![
-            ("API_IDENTITY", "assertion"),
-            ("API_ASSERTION_KEYS", keys),
-            ("API_ASSERTION_AUDIENCE", "api"),
-        ]
+        vec![("API_IDENTITY", "assertion"), ("API_ASSERTION_KEYS", keys), ("API_ASSERTION_AUDIENCE", "api")]
     };
     let cases = [
         (vec![], "API_IDENTITY is not set"),
-        (
-            vec![("API_IDENTITY", "mtls")],
-            "API_IDENTITY=mtls is not built yet. Set API_IDENTITY=assertion",
-        ),
-        (
-            vec![("API_IDENTITY", "trust-me")],
-            "[possible values: assertion, mtls, plain-headers, none]",
-        ),
+        (vec![("API_IDENTITY", "mtls")], "API_IDENTITY=mtls is not built yet. Set API_IDENTITY=assertion"),
+        (vec![("API_IDENTITY", "trust-me")], "[possible values: assertion, mtls, plain-headers, none]"),
         (
             vec![("API_IDENTITY", "plain-headers"), ("API_LISTEN", "0.0.0.0:0")],
             "Listen on a loopback address",
         ),
-        (
-            vec![("API_IDENTITY", "none"), ("API_LISTEN", "[::]:0")],
-            "Listen on a loopback address",
-        ),
-        (
-            vec![("API_IDENTITY", "none"), ("API_LISTEN", "localhost")],
-            "invalid socket address",
-        ),
+        (vec![("API_IDENTITY", "none"), ("API_LISTEN", "[::]:0")], "Listen on a loopback address"),
+        (vec![("API_IDENTITY", "none"), ("API_LISTEN", "localhost")], "invalid socket address"),
         (vec![("API_IDENTITY", "none"), ("API_GRACE", "soon")], "API_GRACE"),
-        (
-            vec![("API_IDENTITY", "none"), ("API_MAX_BODY", "0")],
-            "0 is not in 1..=67108864",
-        ),
+        (vec![("API_IDENTITY", "none"), ("API_MAX_BODY", "0")], "0 is not in 1..=67108864"),
         (vec![("API_IDENTITY", "assertion")], "needs API_ASSERTION_KEYS"),
-        (
-            asserted(missing),
-            "cannot read API_ASSERTION_KEYS, /nowhere/keys.json: No such file",
-        ),
+        (asserted(missing), "cannot read API_ASSERTION_KEYS, /nowhere/keys.json: No such file"),
         (asserted(broken), "cannot be used: the key set is empty"),
     ];
     for (mut settings, expected) in cases {
@@ -73,23 +51,11 @@ fn an_address_or_a_store_that_cannot_be_had_ends_with_code_1() {
     std::fs::write(&file, "").unwrap();
     let store = directory.path().to_str().unwrap();
     let cases = [
-        (
-            taken.as_str(),
-            store,
-            format!("coxswain-api: cannot listen on {taken}: "),
-        ),
-        (
-            "127.0.0.1:0",
-            file.to_str().unwrap(),
-            "coxswain-api: cannot use API_STORE, ".to_owned(),
-        ),
+        (taken.as_str(), store, format!("coxswain-api: cannot listen on {taken}: ")),
+        ("127.0.0.1:0", file.to_str().unwrap(), "coxswain-api: cannot use API_STORE, ".to_owned()),
     ];
     for (listen, store, expected) in cases {
-        let settings = [
-            ("API_IDENTITY", "none"),
-            ("API_LISTEN", listen),
-            ("API_STORE", store),
-        ];
+        let settings = [("API_IDENTITY", "none"), ("API_LISTEN", listen), ("API_STORE", store)];
         let (code, said) = run(&settings, &[]);
         assert!(said.contains(&expected), "{said}");
         assert_eq!(code, Some(1), "{said}");
@@ -99,11 +65,7 @@ fn an_address_or_a_store_that_cannot_be_had_ends_with_code_1() {
 #[test]
 fn the_start_is_one_line_in_text_and_one_object_in_json() {
     let directory = tempdir().unwrap();
-    let settings = [
-        ("API_IDENTITY", "none"),
-        ("API_VERSION", "1.4.0"),
-        ("API_LOG", "text"),
-    ];
+    let settings = [("API_IDENTITY", "none"), ("API_VERSION", "1.4.0"), ("API_LOG", "text")];
     let text = Server::start_with(directory.path(), &settings);
     let expected = format!("listening on {} version 1.4.0\n", text.address());
     assert!(text.log().ends_with(&expected), "{}", text.log());
@@ -111,12 +73,5 @@ fn the_start_is_one_line_in_text_and_one_object_in_json() {
     let json = Server::start_with(directory.path(), &[("API_IDENTITY", "none"), ("API_LOG", "json")]);
     let line: serde_json::Value = serde_json::from_str(&json.log()).unwrap();
     let message = line["message"].as_str().unwrap();
-    assert_eq!(
-        message,
-        format!(
-            "listening on {} version {}",
-            json.address(),
-            env!("CARGO_PKG_VERSION")
-        )
-    );
+    assert_eq!(message, format!("listening on {} version {}", json.address(), env!("CARGO_PKG_VERSION")));
 }

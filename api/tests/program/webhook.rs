@@ -32,14 +32,8 @@ fn an_accepted_event_survives_a_kill_right_after_the_answer() {
     let path = "events/shop/116b88f173007be5e05df2a87105f0950bef284d0ceca39951e9bae80706ac45";
     assert_eq!(events.keys().collect::<Vec<_>>(), [path]);
     let event = &events[path];
-    assert_eq!(
-        BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap(),
-        body
-    );
-    assert_eq!(
-        (&event["id"], &event["source"]),
-        (&"msg_1".into(), &"shop".into())
-    );
+    assert_eq!(BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap(), body);
+    assert_eq!((&event["id"], &event["source"]), (&"msg_1".into(), &"shop".into()));
     assert_eq!(first.json()["event"], path);
 
     let again = Server::start(directory.path());
@@ -54,13 +48,7 @@ fn the_same_id_from_two_sources_is_two_events() {
     let directory = tempdir().unwrap();
     let server = Server::start(directory.path());
     for source in ["/webhooks/shop", "/webhooks/bank"] {
-        assert!(!is_duplicate(&send(
-            &server,
-            "POST",
-            source,
-            &[("ce-id", "a")],
-            source.as_bytes()
-        )));
+        assert!(!is_duplicate(&send(&server, "POST", source, &[("ce-id", "a")], source.as_bytes())));
     }
     assert_eq!(kept(directory.path()).len(), 2);
 }
@@ -95,16 +83,9 @@ fn of_many_bodies_sent_at_once_under_one_id_one_is_kept_and_the_others_are_told(
             .collect();
         senders.into_iter().map(|sender| sender.join().unwrap()).collect()
     });
-    let accepted: Vec<_> = answers
-        .iter()
-        .filter(|(_, answer)| answer.status == 202)
-        .collect();
+    let accepted: Vec<_> = answers.iter().filter(|(_, answer)| answer.status == 202).collect();
     assert_eq!(accepted.len(), 1);
-    assert!(
-        answers
-            .iter()
-            .all(|(_, answer)| matches!(answer.status, 202 | 409))
-    );
+    assert!(answers.iter().all(|(_, answer)| matches!(answer.status, 202 | 409)));
     let events = kept(directory.path());
     let event = events.values().next().unwrap();
     assert_eq!(event["body"], BASE64_STANDARD.encode(&accepted[0].0));
@@ -118,20 +99,8 @@ fn each_request_that_is_no_event_is_refused_and_nothing_is_kept() {
     let id = [("webhook-id", "a")];
     let cases: [(&str, &str, Fields<'_>, u16, &str); 9] = [
         ("POST", "/webhooks/shop", &[], 400, "EventIdInvalid"),
-        (
-            "POST",
-            "/webhooks/shop",
-            &[("webhook-id", &long_id)],
-            400,
-            "EventIdInvalid",
-        ),
-        (
-            "POST",
-            "/webhooks/shop",
-            &[("ce-id", "a"), ("ce-id", "b")],
-            400,
-            "EventIdInvalid",
-        ),
+        ("POST", "/webhooks/shop", &[("webhook-id", &long_id)], 400, "EventIdInvalid"),
+        ("POST", "/webhooks/shop", &[("ce-id", "a"), ("ce-id", "b")], 400, "EventIdInvalid"),
         ("POST", "/webhooks/Shop", &id, 400, "SourceInvalid"),
         ("POST", "/webhooks/%2e%2e", &id, 400, "SourceInvalid"),
         ("POST", "/webhooks/%ff", &id, 400, "SourceInvalid"),
@@ -141,17 +110,9 @@ fn each_request_that_is_no_event_is_refused_and_nothing_is_kept() {
     ];
     for (method, path, headers, status, code) in cases {
         let answer = send(&server, method, path, headers, b"{}");
-        assert_eq!(
-            (answer.status, answer.problem().as_str()),
-            (status, code),
-            "{method} {path}"
-        );
+        assert_eq!((answer.status, answer.problem().as_str()), (status, code), "{method} {path}");
         assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
-        assert_eq!(
-            answer.header("x-api-version"),
-            Some(env!("CARGO_PKG_VERSION")),
-            "{method} {path}"
-        );
+        assert_eq!(answer.header("x-api-version"), Some(env!("CARGO_PKG_VERSION")), "{method} {path}");
     }
     assert_eq!(kept(directory.path()), BTreeMap::new());
 }
@@ -159,10 +120,7 @@ fn each_request_that_is_no_event_is_refused_and_nothing_is_kept() {
 #[test]
 fn a_body_beyond_the_limit_is_refused_whether_or_not_its_length_is_announced() {
     let directory = tempdir().unwrap();
-    let server = Server::start_with(
-        directory.path(),
-        &[("API_IDENTITY", "none"), ("API_MAX_BODY", "8")],
-    );
+    let server = Server::start_with(directory.path(), &[("API_IDENTITY", "none"), ("API_MAX_BODY", "8")]);
     assert!(!is_duplicate(&post(&server, "fits", b"12345678")));
     let announced = post(&server, "announced", b"123456789");
     let mut chunked = Connection::open(server.address()).unwrap();
@@ -178,10 +136,7 @@ fn a_body_beyond_the_limit_is_refused_whether_or_not_its_length_is_announced() {
 fn an_event_whose_place_holds_something_else_is_not_called_accepted() {
     let directory = tempdir().unwrap();
     let server = Server::start(directory.path());
-    occupy(
-        directory.path(),
-        "events/shop/116b88f173007be5e05df2a87105f0950bef284d0ceca39951e9bae80706ac45",
-    );
+    occupy(directory.path(), "events/shop/116b88f173007be5e05df2a87105f0950bef284d0ceca39951e9bae80706ac45");
     let answer = post(&server, "msg_1", b"{}");
     assert_eq!((answer.status, answer.problem().as_str()), (500, "EventNotKept"));
     server.wait_for_log("event not kept");
@@ -199,8 +154,5 @@ fn one_connection_serves_request_after_request_and_each_answer_shows_the_version
         assert_eq!(answer.header("x-api-version"), Some("1.4.0+build.7"), "{path}");
         assert_eq!(answer.json()["version"], "1.4.0+build.7", "{path}");
     }
-    assert_eq!(
-        get(&server, "/nowhere").header("x-api-version"),
-        Some("1.4.0+build.7")
-    );
+    assert_eq!(get(&server, "/nowhere").header("x-api-version"), Some("1.4.0+build.7"));
 }

@@ -97,17 +97,23 @@ impl Refusal {
     }
 }
 
+/// What stands, without the trees that it was read from: a thousand of them weigh more than all else.
 #[derive(Debug)]
 struct Standing {
-    loaded: Loaded,
+    environment: Option<String>,
+    digest: BundleDigest,
+    diagnostics: Vec<Diagnostic>,
+    /// To show diagnostics with; empty where there are none.
+    sources: Sources,
+    is_whole: bool,
     parameters: Parameters,
-    kept: LastGood,
+    sequence: u64,
     objects: BTreeMap<Key, Wanted>,
 }
 
 impl Standing {
     fn revision(&self) -> String {
-        revision(self.kept.sequence)
+        revision(self.sequence)
     }
 }
 
@@ -220,7 +226,7 @@ impl Bundles {
         if kept.as_ref() != Some(&next) {
             self.keep(&next, version).await.map_err(|error| of_store(&error))?;
         }
-        self.stand(loaded, parameters, next).map_err(|diagnostics| Refusal {
+        self.stand(&loaded, parameters, next.sequence).map_err(|diagnostics| Refusal {
             seen: Some(seen.clone()),
             diagnostics,
             ..Refusal::plain(Reason::InvalidManifest, "the manifests name no environment")
@@ -229,18 +235,29 @@ impl Bundles {
 
     fn stand(
         &mut self,
-        loaded: Loaded,
+        loaded: &Loaded,
         parameters: Parameters,
-        kept: LastGood,
+        sequence: u64,
     ) -> Result<(), Vec<Diagnostic>> {
-        let mut objects = resolve(&loaded, &parameters, &revision(kept.sequence))?;
+        let mut objects = resolve(loaded, &parameters, &revision(sequence))?;
         if !loaded.unread_files().is_empty() {
             let before = self.standing.as_ref().map(|standing| &standing.objects);
             for key in before.into_iter().flat_map(BTreeMap::keys) {
-                objects.entry(key.clone()).or_insert_with(|| perhaps_gone(&loaded));
+                objects.entry(key.clone()).or_insert_with(|| perhaps_gone(loaded));
             }
         }
-        self.standing = Some(Standing { loaded, parameters, kept, objects });
+        let diagnostics = loaded.diagnostics().to_vec();
+        let sources = if diagnostics.is_empty() { Sources::default() } else { loaded.sources().clone() };
+        self.standing = Some(Standing {
+            environment: loaded.environment().map(|environment| environment.name.clone()),
+            digest: loaded.bundle_digest().clone(),
+            diagnostics,
+            sources,
+            is_whole: loaded.unread_files().is_empty(),
+            parameters,
+            sequence,
+            objects,
+        });
         Ok(())
     }
 
@@ -250,7 +267,7 @@ impl Bundles {
         let loaded = load(kept.files());
         let mut parameters = Parameters::known(kept.parameters.clone());
         parameters.look_up(&loaded.parameter_names(), self.aws.as_ref()).await;
-        if self.stand(loaded, parameters, kept).is_err() {
+        if self.stand(&loaded, parameters, kept.sequence).is_err() {
             tracing::error!(reason = "InvalidManifest", "the last good manifests are no longer understood");
         }
         Ok(())
@@ -273,7 +290,7 @@ impl Bundles {
     }
 
     fn taken(&self) -> Taken {
-        let diagnostics = self.standing.as_ref().map(|standing| standing.loaded.diagnostics().to_vec());
+        let diagnostics = self.standing.as_ref().map(|standing| standing.diagnostics.clone());
         let diagnostics = diagnostics.unwrap_or_default();
         let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
         let (reason, message) = if has_errors {
@@ -291,8 +308,8 @@ impl Bundles {
                 reason,
                 message,
                 diagnostics,
-                sources: standing.map(|standing| standing.loaded.sources().clone()).unwrap_or_default(),
-                seen: standing.map(|standing| standing.loaded.bundle_digest().clone()),
+                sources: standing.map(|standing| standing.sources.clone()).unwrap_or_default(),
+                seen: standing.map(|standing| standing.digest.clone()),
                 accepted: None,
                 objects: Vec::new(),
             },
@@ -319,14 +336,13 @@ impl Bundles {
     /// Adds what stands.
     fn say(&self, mut report: SourceReport, is_unfinished: bool) -> Taken {
         let standing = self.standing.as_ref();
-        report.accepted =
-            standing.map(|standing| (standing.revision(), standing.loaded.bundle_digest().clone()));
+        report.accepted = standing.map(|standing| (standing.revision(), standing.digest.clone()));
         report.objects =
             standing.map(|standing| standing.objects.keys().cloned().collect()).unwrap_or_default();
         Taken {
             objects: standing.map(|standing| standing.objects.clone()),
-            environment: standing.and_then(|standing| Some(standing.loaded.environment()?.name.clone())),
-            is_whole: standing.is_some_and(|standing| standing.loaded.unread_files().is_empty()),
+            environment: standing.and_then(|standing| standing.environment.clone()),
+            is_whole: standing.is_some_and(|standing| standing.is_whole),
             is_unfinished: is_unfinished
                 || standing.is_some_and(|standing| !standing.parameters.is_complete()),
             report,

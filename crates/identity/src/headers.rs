@@ -65,13 +65,8 @@ pub fn read(headers: &HeaderMap) -> Result<Identity, HeaderError> {
 ///
 /// Alternative names have no field of their own and are left out; the signed assertion carries them.
 pub fn write(identity: &Identity, headers: &mut HeaderMap) -> Result<(), HeaderError> {
-    let values = [
-        VERIFIED,
-        identity.subject(),
-        identity.issuer(),
-        identity.serial(),
-        identity.fingerprint_sha256(),
-    ];
+    let values =
+        [VERIFIED, identity.subject(), identity.issuer(), identity.serial(), identity.fingerprint_sha256()];
     for (name, text) in ALL.into_iter().zip(values) {
         let value = HeaderValue::from_str(text).map_err(|_| HeaderError::NotPrintable(name.clone()))?;
         headers.insert(name, value);
@@ -85,9 +80,7 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Head
     if values.next().is_some() {
         return Err(HeaderError::Duplicate(name.clone()));
     }
-    first
-        .to_str()
-        .map_err(|_| HeaderError::NotPrintable(name.clone()))
+    first.to_str().map_err(|_| HeaderError::NotPrintable(name.clone()))
 }
 
 #[cfg(test)]
@@ -103,11 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_without_the_alternative_names() {
-        let expected = Identity::new(Parts {
-            san: Vec::new(),
-            ..parts()
-        })
-        .unwrap();
+        let expected = Identity::new(Parts { san: Vec::new(), ..parts() }).unwrap();
         assert_eq!(read(&written()), Ok(expected));
     }
 
@@ -136,13 +125,7 @@ mod tests {
 
     #[test]
     fn anything_but_a_successful_verification_is_refused() {
-        for value in [
-            "NONE",
-            "FAILED:certificate has expired",
-            "success",
-            "SUCCESS,SUCCESS",
-            "",
-        ] {
+        for value in ["NONE", "FAILED:certificate has expired", "success", "SUCCESS,SUCCESS", ""] {
             let mut headers = written();
             headers.insert(VERIFY, HeaderValue::from_static(value));
             assert_eq!(read(&headers), Err(HeaderError::NotVerified), "{value:?}");
@@ -153,10 +136,7 @@ mod tests {
     fn an_empty_or_malformed_value_is_refused() {
         let mut empty = written();
         empty.insert(SUBJECT, HeaderValue::from_static(""));
-        assert_eq!(
-            read(&empty),
-            Err(HeaderError::Malformed(IdentityError::Empty { field: "subject" }))
-        );
+        assert_eq!(read(&empty), Err(HeaderError::Malformed(IdentityError::Empty { field: "subject" })));
 
         let mut bytes = written();
         bytes.insert(ISSUER, HeaderValue::from_bytes(b"CN=\xff").unwrap());

@@ -92,10 +92,7 @@ impl Identity {
             return Err(IdentityError::NotHex { field: "fingerprint" });
         }
         if parts.san.len() > MAX_SAN {
-            return Err(IdentityError::TooLong {
-                field: "san",
-                limit: MAX_SAN,
-            });
+            return Err(IdentityError::TooLong { field: "san", limit: MAX_SAN });
         }
         for name in &parts.san {
             text("san", name, MAX_SAN_BYTES)?;
@@ -183,10 +180,7 @@ pub(crate) mod tests {
 
     #[test]
     fn hex_is_brought_to_lower_case_so_that_equal_certificates_are_equal() {
-        let upper = Parts {
-            fingerprint_sha256: "AB".repeat(32),
-            ..parts()
-        };
+        let upper = Parts { fingerprint_sha256: "AB".repeat(32), ..parts() };
         let identity = Identity::new(upper).unwrap();
         assert_eq!(identity, Identity::new(parts()).unwrap());
         assert_eq!(identity.serial(), "0a1b2c");
@@ -196,44 +190,17 @@ pub(crate) mod tests {
     fn each_malformed_part_is_refused_by_its_name() {
         type Spoil = fn(&mut Parts);
         let cases: [(&str, Spoil, IdentityError); 10] = [
-            (
-                "no subject",
-                |p| p.subject.clear(),
-                IdentityError::Empty { field: "subject" },
-            ),
-            (
-                "no issuer",
-                |p| p.issuer.clear(),
-                IdentityError::Empty { field: "issuer" },
-            ),
+            ("no subject", |p| p.subject.clear(), IdentityError::Empty { field: "subject" }),
+            ("no issuer", |p| p.issuer.clear(), IdentityError::Empty { field: "issuer" }),
             (
                 "long subject",
                 |p| p.subject = "x".repeat(1025),
-                IdentityError::TooLong {
-                    field: "subject",
-                    limit: 1024,
-                },
+                IdentityError::TooLong { field: "subject", limit: 1024 },
             ),
-            (
-                "line break",
-                |p| p.subject.push('\n'),
-                IdentityError::NotPrintable { field: "subject" },
-            ),
-            (
-                "not ASCII",
-                |p| p.issuer.push('é'),
-                IdentityError::NotPrintable { field: "issuer" },
-            ),
-            (
-                "space at the end",
-                |p| p.issuer.push(' '),
-                IdentityError::NotPrintable { field: "issuer" },
-            ),
-            (
-                "serial not hex",
-                |p| p.serial.push('g'),
-                IdentityError::NotHex { field: "serial" },
-            ),
+            ("line break", |p| p.subject.push('\n'), IdentityError::NotPrintable { field: "subject" }),
+            ("not ASCII", |p| p.issuer.push('é'), IdentityError::NotPrintable { field: "issuer" }),
+            ("space at the end", |p| p.issuer.push(' '), IdentityError::NotPrintable { field: "issuer" }),
+            ("serial not hex", |p| p.serial.push('g'), IdentityError::NotHex { field: "serial" }),
             (
                 "short fingerprint",
                 |p| p.fingerprint_sha256 = "ab".to_owned(),
@@ -242,16 +209,9 @@ pub(crate) mod tests {
             (
                 "too many names",
                 |p| p.san = vec!["dns:a".to_owned(); 17],
-                IdentityError::TooLong {
-                    field: "san",
-                    limit: 16,
-                },
+                IdentityError::TooLong { field: "san", limit: 16 },
             ),
-            (
-                "empty name",
-                |p| p.san.push(String::new()),
-                IdentityError::Empty { field: "san" },
-            ),
+            ("empty name", |p| p.san.push(String::new()), IdentityError::Empty { field: "san" }),
         ];
         for (case, spoil, expected) in cases {
             let mut spoiled = parts();
@@ -263,10 +223,7 @@ pub(crate) mod tests {
     #[test]
     fn reading_json_checks_as_strictly_as_the_constructor() {
         let good = serde_json::to_string(&Identity::new(parts()).unwrap()).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Identity>(&good).unwrap(),
-            Identity::new(parts()).unwrap()
-        );
+        assert_eq!(serde_json::from_str::<Identity>(&good).unwrap(), Identity::new(parts()).unwrap());
         let bad = good.replace("0a1b2c", "zz");
         assert!(serde_json::from_str::<Identity>(&bad).is_err());
         let unknown = good.replacen('{', r#"{"admin":true,"#, 1);

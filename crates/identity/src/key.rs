@@ -172,10 +172,7 @@ impl SigningKey {
         check_kid(kid)?;
         let pair =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| KeyError::Pkcs8)?;
-        Ok(Self {
-            kid: kid.to_owned(),
-            pair,
-        })
+        Ok(Self { kid: kid.to_owned(), pair })
     }
 
     /// Makes a new key; [`SigningKey::to_pkcs8`] is how to keep it.
@@ -183,20 +180,12 @@ impl SigningKey {
         check_kid(kid)?;
         let pair =
             EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError::Generate)?;
-        Ok(Self {
-            kid: kid.to_owned(),
-            pair,
-        })
+        Ok(Self { kid: kid.to_owned(), pair })
     }
 
     /// The private key in PKCS #8 DER. It is a secret: write it to a file of mode 0600 at most.
     pub fn to_pkcs8(&self) -> Result<Vec<u8>, KeyError> {
-        Ok(self
-            .pair
-            .to_pkcs8v1()
-            .map_err(|_| KeyError::Pkcs8)?
-            .as_ref()
-            .to_vec())
+        Ok(self.pair.to_pkcs8v1().map_err(|_| KeyError::Pkcs8)?.as_ref().to_vec())
     }
 
     /// The key's id.
@@ -207,11 +196,8 @@ impl SigningKey {
     /// The public part as a JSON Web Key, a member of the `keys` list that [`PublicKeys::from_json`] reads.
     pub fn public_jwk(&self) -> Value {
         let point = self.pair.public_key().as_ref();
-        let (x, y) = point
-            .get(1..)
-            .unwrap_or_default()
-            .split_at_checked(COORDINATE_BYTES)
-            .unwrap_or_default();
+        let (x, y) =
+            point.get(1..).unwrap_or_default().split_at_checked(COORDINATE_BYTES).unwrap_or_default();
         json!({
             "kty": "EC",
             "crv": "P-256",
@@ -233,9 +219,7 @@ impl SigningKey {
 /// Hides the private key.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -278,10 +262,7 @@ mod tests {
         let key = SigningKey::generate("k1").unwrap();
         let again = SigningKey::from_pkcs8("k1", &key.to_pkcs8().unwrap()).unwrap();
         assert_eq!(again.public_jwk(), key.public_jwk());
-        assert!(matches!(
-            SigningKey::from_pkcs8("k1", b"not a key"),
-            Err(KeyError::Pkcs8)
-        ));
+        assert!(matches!(SigningKey::from_pkcs8("k1", b"not a key"), Err(KeyError::Pkcs8)));
     }
 
     #[test]
@@ -302,52 +283,16 @@ mod tests {
         };
         let cases = [
             ("no keys", json!([]), "the key set is empty"),
-            (
-                "same id twice",
-                json!([jwk(), jwk()]),
-                "key k1 occurs more than once",
-            ),
+            ("same id twice", json!([jwk(), jwk()]), "key k1 occurs more than once"),
             ("empty id", json!([with("kid", json!(""))]), "a key id must be"),
-            (
-                "id with a space",
-                json!([with("kid", json!("a b"))]),
-                "a key id must be",
-            ),
-            (
-                "private key",
-                json!([with("d", json!("AAAA"))]),
-                "key k1 holds its private part",
-            ),
-            (
-                "RSA",
-                json!([with("kty", json!("RSA"))]),
-                "key k1 is not an EC key",
-            ),
-            (
-                "another curve",
-                json!([with("crv", json!("P-384"))]),
-                "key k1 is not an EC key",
-            ),
-            (
-                "another algorithm",
-                json!([with("alg", json!("ES384"))]),
-                "key k1 is not an EC key",
-            ),
-            (
-                "for encryption",
-                json!([with("use", json!("enc"))]),
-                "key k1 is not an EC key",
-            ),
-            (
-                "short coordinate",
-                json!([with("x", json!("AAAA"))]),
-                "key k1 is not a point",
-            ),
-            (
-                "padded base64",
-                json!([with("x", json!("AAA="))]),
-                "key k1 is not a point",
-            ),
+            ("id with a space", json!([with("kid", json!("a b"))]), "a key id must be"),
+            ("private key", json!([with("d", json!("AAAA"))]), "key k1 holds its private part"),
+            ("RSA", json!([with("kty", json!("RSA"))]), "key k1 is not an EC key"),
+            ("another curve", json!([with("crv", json!("P-384"))]), "key k1 is not an EC key"),
+            ("another algorithm", json!([with("alg", json!("ES384"))]), "key k1 is not an EC key"),
+            ("for encryption", json!([with("use", json!("enc"))]), "key k1 is not an EC key"),
+            ("short coordinate", json!([with("x", json!("AAAA"))]), "key k1 is not a point"),
+            ("padded base64", json!([with("x", json!("AAA="))]), "key k1 is not a point"),
             ("not on the curve", json!([flipped]), "key k1 is not a point"),
             ("a string", json!("k1"), "not a JSON Web Key Set"),
         ];

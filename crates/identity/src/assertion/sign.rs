@@ -41,11 +41,7 @@ impl SigningKey {
         now: SystemTime,
     ) -> Result<String, SignError> {
         let issued = numeric_date(now).ok_or(SignError::Clock)?;
-        let header = Header {
-            alg: ALGORITHM.to_owned(),
-            kid: self.kid().to_owned(),
-            typ: TYPE.to_owned(),
-        };
+        let header = Header { alg: ALGORITHM.to_owned(), kid: self.kid().to_owned(), typ: TYPE.to_owned() };
         let claims = Claims {
             aud: audience.to_owned(),
             iat: issued,

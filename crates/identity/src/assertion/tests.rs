@@ -9,10 +9,7 @@ use crate::key::{PublicKeys, SigningKey};
 
 const ISSUED: u64 = 1_790_000_000;
 const BODY: &[u8] = br#"{"n":1}"#;
-const HEAD: RequestHead<'_> = RequestHead {
-    method: "POST",
-    path: "/webhooks/shop?x=%20a",
-};
+const HEAD: RequestHead<'_> = RequestHead { method: "POST", path: "/webhooks/shop?x=%20a" };
 
 /// Made by an independent implementation, joserfc 1.6.5 with Python's `cryptography` 48.0.0:
 ///
@@ -58,14 +55,11 @@ fn pair() -> (SigningKey, Verifier) {
 }
 
 fn token(key: &SigningKey) -> String {
-    key.sign(&client(), "api", HEAD, BodyDigest::of(BODY), at(ISSUED))
-        .unwrap()
+    key.sign(&client(), "api", HEAD, BodyDigest::of(BODY), at(ISSUED)).unwrap()
 }
 
 fn check(verifier: &Verifier, token: &str) -> Result<Identity, VerifyError> {
-    verifier
-        .verify(token, HEAD, at(ISSUED))?
-        .with_body(BodyDigest::of(BODY))
+    verifier.verify(token, HEAD, at(ISSUED))?.with_body(BodyDigest::of(BODY))
 }
 
 fn header() -> Value {
@@ -103,13 +97,7 @@ fn a_token_of_an_independent_implementation_verifies() {
 #[test]
 fn forged_parts_are_what_the_signer_writes_so_the_tables_below_test_the_rules() {
     let (key, verifier) = pair();
-    assert!(
-        check(
-            &verifier,
-            &forge(&key, &header().to_string(), &claims().to_string())
-        )
-        .is_ok()
-    );
+    assert!(check(&verifier, &forge(&key, &header().to_string(), &claims().to_string())).is_ok());
 }
 
 #[test]
@@ -135,10 +123,7 @@ fn the_life_begins_and_ends_with_the_allowed_skew() {
         assert_eq!(outcome, expected, "{now}");
     }
     let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
-    assert!(matches!(
-        verifier.verify(&token, HEAD, before_1970),
-        Err(VerifyError::NotYetValid)
-    ));
+    assert!(matches!(verifier.verify(&token, HEAD, before_1970), Err(VerifyError::NotYetValid)));
 }
 
 #[test]
@@ -146,37 +131,14 @@ fn an_assertion_is_of_no_use_for_another_request() {
     let (key, verifier) = pair();
     let token = token(&key);
     let other = |head| verifier.verify(&token, head, at(ISSUED)).map(|_| ());
-    assert!(matches!(
-        other(RequestHead {
-            method: "PUT",
-            ..HEAD
-        }),
-        Err(VerifyError::Method)
-    ));
-    assert!(matches!(
-        other(RequestHead {
-            method: "post",
-            ..HEAD
-        }),
-        Err(VerifyError::Method)
-    ));
-    for path in [
-        "/webhooks/shop",
-        "/webhooks/shop?x= a",
-        "/webhooks/shop?x=%20b",
-        "",
-    ] {
-        assert!(
-            matches!(other(RequestHead { path, ..HEAD }), Err(VerifyError::Path)),
-            "{path}"
-        );
+    assert!(matches!(other(RequestHead { method: "PUT", ..HEAD }), Err(VerifyError::Method)));
+    assert!(matches!(other(RequestHead { method: "post", ..HEAD }), Err(VerifyError::Method)));
+    for path in ["/webhooks/shop", "/webhooks/shop?x= a", "/webhooks/shop?x=%20b", ""] {
+        assert!(matches!(other(RequestHead { path, ..HEAD }), Err(VerifyError::Path)), "{path}");
     }
     for body in [&b""[..], br#"{"n":2}"#, br#"{"n":1} "#] {
         let pending = verifier.verify(&token, HEAD, at(ISSUED)).unwrap();
-        assert!(matches!(
-            pending.with_body(BodyDigest::of(body)),
-            Err(VerifyError::Body)
-        ));
+        assert!(matches!(pending.with_body(BodyDigest::of(body)), Err(VerifyError::Body)));
     }
 }
 
@@ -184,15 +146,9 @@ fn an_assertion_is_of_no_use_for_another_request() {
 fn a_key_that_is_not_trusted_signs_nothing_even_under_a_trusted_id() {
     let (_, verifier) = pair();
     let impostor = SigningKey::generate("gw-1").unwrap();
-    assert!(matches!(
-        check(&verifier, &token(&impostor)),
-        Err(VerifyError::Signature)
-    ));
+    assert!(matches!(check(&verifier, &token(&impostor)), Err(VerifyError::Signature)));
     let unknown = SigningKey::generate("gw-2").unwrap();
-    assert!(matches!(
-        check(&verifier, &token(&unknown)),
-        Err(VerifyError::UnknownKey)
-    ));
+    assert!(matches!(check(&verifier, &token(&unknown)), Err(VerifyError::UnknownKey)));
 }
 
 #[test]
@@ -216,22 +172,13 @@ fn a_header_that_asks_for_anything_else_is_refused() {
         (with("alg", json!("ES384")), algorithm),
         (with("alg", json!("es256")), algorithm),
         (with("alg", json!(null)), shape),
-        (
-            with("typ", json!("JWT")),
-            "the assertion's type is not coxswain-identity+jwt",
-        ),
-        (
-            with("kid", json!("../keys")),
-            "the assertion is signed with a key that is not trusted here",
-        ),
+        (with("typ", json!("JWT")), "the assertion's type is not coxswain-identity+jwt"),
+        (with("kid", json!("../keys")), "the assertion is signed with a key that is not trusted here"),
         (with("crit", json!(["exp"])), shape),
         (with("jwk", key.public_jwk()), shape),
         (without("kid"), shape),
         (without("typ"), shape),
-        (
-            r#"{"alg":"ES256","alg":"ES256","kid":"gw-1","typ":"coxswain-identity+jwt"}"#.to_owned(),
-            shape,
-        ),
+        (r#"{"alg":"ES256","alg":"ES256","kid":"gw-1","typ":"coxswain-identity+jwt"}"#.to_owned(), shape),
         (r#"["ES256","gw-1","coxswain-identity+jwt"]"#.to_owned(), shape),
         (format!("{} {{}}", header()), shape),
     ];
@@ -252,10 +199,7 @@ fn claims_that_break_a_rule_are_refused_though_the_signature_is_good() {
     let life = "the assertion's life is not between 1 and 30 seconds";
     let shape = "the assertion's claims is not the JSON object expected";
     let cases = [
-        (
-            with("aud", json!("billing")),
-            "the assertion is for another audience",
-        ),
+        (with("aud", json!("billing")), "the assertion is for another audience"),
         (with("aud", json!(["api"])), shape),
         (with("exp", json!(ISSUED + 31)), life),
         (with("exp", json!(ISSUED)), life),
@@ -267,12 +211,7 @@ fn claims_that_break_a_rule_are_refused_though_the_signature_is_good() {
         (with("bodySha256", json!("")), "the assertion is for another body"),
         (with("client", json!({ "subject": "CN=partner" })), shape),
         (claims().to_string().replacen('{', r#"{"aud":"api","#, 1), shape),
-        (
-            claims()
-                .to_string()
-                .replace(r#""serial":"#, r#""serial":"00","serial":"#),
-            shape,
-        ),
+        (claims().to_string().replace(r#""serial":"#, r#""serial":"00","serial":"#), shape),
         ("[]".to_owned(), shape),
         (String::new(), shape),
     ];
@@ -305,25 +244,12 @@ fn a_token_that_is_no_canonical_compact_jws_is_refused() {
             format!("{header}.{payload}. {signature}"),
             "the assertion's signature is not base64url without padding",
         ),
-        (
-            format!("{header}.{payload}."),
-            "the assertion's signature does not verify",
-        ),
-        (
-            format!("{header}.{payload}.{}", &signature[..84]),
-            "the assertion's signature does not verify",
-        ),
-        (
-            "a".repeat(MAX_TOKEN_BYTES + 1),
-            "the assertion is longer than 7168 bytes",
-        ),
+        (format!("{header}.{payload}."), "the assertion's signature does not verify"),
+        (format!("{header}.{payload}.{}", &signature[..84]), "the assertion's signature does not verify"),
+        ("a".repeat(MAX_TOKEN_BYTES + 1), "the assertion is longer than 7168 bytes"),
     ];
     for (token, expected) in cases {
-        assert_eq!(
-            check(&verifier, &token).expect_err(&token).to_string(),
-            expected,
-            "{token}"
-        );
+        assert_eq!(check(&verifier, &token).expect_err(&token).to_string(), expected, "{token}");
     }
 }
 
@@ -331,10 +257,7 @@ fn a_token_that_is_no_canonical_compact_jws_is_refused() {
 fn the_signer_makes_no_token_that_a_verifier_would_refuse_for_its_length() {
     let (key, _) = pair();
     let path = format!("/{}", "a".repeat(MAX_TOKEN_BYTES));
-    let head = RequestHead {
-        method: "POST",
-        path: &path,
-    };
+    let head = RequestHead { method: "POST", path: &path };
     let signed = key.sign(&client(), "api", head, BodyDigest::of(BODY), at(ISSUED));
     assert!(matches!(signed, Err(SignError::TooLong)));
 }
@@ -347,10 +270,7 @@ fn a_token_with_any_one_bit_flipped_is_refused() {
             let mut bytes = GOLDEN_TOKEN.as_bytes().to_vec();
             bytes[position] ^= 1 << bit;
             let flipped = String::from_utf8(bytes).unwrap();
-            assert!(
-                check(&verifier, &flipped).is_err(),
-                "bit {bit} of byte {position}"
-            );
+            assert!(check(&verifier, &flipped).is_err(), "bit {bit} of byte {position}");
         }
     }
 }

@@ -90,10 +90,7 @@ pub struct PendingBody {
 impl Verifier {
     /// Trusts `keys`, for assertions made for `audience`.
     pub fn new(keys: PublicKeys, audience: impl Into<String>) -> Self {
-        Self {
-            keys,
-            audience: audience.into(),
-        }
+        Self { keys, audience: audience.into() }
     }
 
     /// Checks everything but the body, so that a stranger is refused before a body is read.
@@ -116,10 +113,7 @@ impl Verifier {
         self.check_signature(header, signed, signature)?;
         let claims: Claims = object("claims", claims)?;
         self.check_claims(&claims, head, now)?;
-        Ok(PendingBody {
-            client: claims.client,
-            body_sha256: claims.body_sha256,
-        })
+        Ok(PendingBody { client: claims.client, body_sha256: claims.body_sha256 })
     }
 
     fn check_signature(&self, header: &str, signed: &str, signature: &str) -> Result<(), VerifyError> {
@@ -133,8 +127,7 @@ impl Verifier {
         }
         let key = self.keys.get(&header.kid).ok_or(VerifyError::UnknownKey)?;
         let signature = decode("signature", signature)?;
-        key.verify_sig(signed.as_bytes(), &signature)
-            .map_err(|_| VerifyError::Signature)
+        key.verify_sig(signed.as_bytes(), &signature).map_err(|_| VerifyError::Signature)
     }
 
     fn check_claims(
@@ -179,9 +172,7 @@ impl PendingBody {
 }
 
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, VerifyError> {
-    BASE64_URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| VerifyError::Base64 { part })
+    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| VerifyError::Base64 { part })
 }
 
 fn object<T: DeserializeOwned>(part: &'static str, text: &str) -> Result<T, VerifyError> {
