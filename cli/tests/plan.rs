@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::Path, process::Output, sync::Arc, time::Duratio
 use coxswain_controller::{
     app::{Controller, Dependencies, Settings},
     aws::{Aws, Location, SdkAws},
-    http::{Api, Guard, router, serve},
+    http::{Api, Guard, Streams, router, serve},
     metrics::Metrics,
     source::DirectorySource,
     status::{StatusBoard, Sync},
@@ -175,7 +175,8 @@ async fn controller(world: &World) -> (String, coxswain_controller::app::Running
     let (listener, address) = listen().await;
     let engine = Arc::new(running.handle());
     let drain = engine.context().drain.clone();
-    let api = Api { board: board.clone(), metrics, store, engine, aws, clock };
+    let streams = Streams::new(drain.clone());
+    let api = Api { board: board.clone(), metrics, store, engine, aws, streams, clock };
     let guard = Guard::new(address, None, None).unwrap();
     drop(drain.spawn(serve(listener, router(api, guard), drain.clone())));
     (format!("http://{address}"), running, board)

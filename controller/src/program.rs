@@ -10,7 +10,7 @@ use crate::{
     app::{Controller, Dependencies, Running},
     aws::{Aws, Limited, SdkAws},
     config::{Config, StorePlace},
-    http::{Api, Guard, GuardError, Token, router, serve},
+    http::{Api, Guard, GuardError, Streams, Token, router, serve},
     metrics::{Counted, Metrics},
     source::DirectorySource,
     status::StatusBoard,
@@ -87,7 +87,10 @@ impl Program {
         );
         let engine = Arc::new(running.handle());
         let drain = engine.context().drain.clone();
-        let router = router(Api { board, metrics, store, engine, aws, clock }, guard);
+        let router = router(
+            Api { board, metrics, store, engine, aws, streams: Streams::new(drain.clone()), clock },
+            guard,
+        );
         drop(drain.spawn(serve(listener, router, drain.clone())));
         Ok(Self { running, address })
     }

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Query, State},
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     Api,
     problem::Problem,
+    stream,
     v1::{Document, EventList},
 };
 use crate::status::{EVENTS_KEPT, SourceStatus};
@@ -30,11 +31,18 @@ pub(crate) struct EventQuery {
     object: Option<String>,
 }
 
-/// `GET /v1/events`
-pub(crate) async fn events(
-    State(api): State<Api>,
-    Query(query): Query<EventQuery>,
-) -> Json<Document<EventList>> {
+/// `GET /v1/events`: a document, or a stream for those who accept one.
+pub(crate) async fn events(State(api): State<Api>, headers: HeaderMap, uri: Uri) -> Response {
+    if stream::is_asked_for(&headers) {
+        return stream::follow(State(api), headers, uri).await.into_response();
+    }
+    match Query::<EventQuery>::try_from_uri(&uri) {
+        Ok(Query(query)) => listed(&api, query).into_response(),
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+fn listed(api: &Api, query: EventQuery) -> Json<Document<EventList>> {
     let limit = query.limit.unwrap_or(EVENTS_USUALLY).clamp(1, EVENTS_KEPT);
     let items = match query.object {
         Some(object) => {

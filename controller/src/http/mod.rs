@@ -10,6 +10,8 @@ mod logs;
 mod problem;
 mod serve;
 mod services;
+mod stall;
+mod stream;
 pub mod v1;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
@@ -40,6 +42,7 @@ use crate::{
 pub use guard::{Guard, GuardError, Token};
 pub use logs::{BYTES_AT_MOST, LINES_AT_MOST};
 pub use serve::serve;
+pub use stream::{FOLLOWERS_AT_MOST, Streams};
 
 /// The longest body of a request. Units: bytes.
 const BODY_AT_MOST: usize = 16 * 1024;
@@ -50,7 +53,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Routes, as people are told when they ask for another.
 const ROUTES: &str = "/v1/services, /v1/services/NAME, /v1/services/NAME/history, /v1/services/NAME/record, \
-                      /v1/services/NAME/logs, /v1/events, /v1/source, /v1/intents, /healthz, /readyz, /metrics";
+                      /v1/services/NAME/logs, /v1/events, /v1/events/stream, /v1/source, /v1/intents, \
+                      /healthz, /readyz, /metrics";
 
 /// The running controller, as far as people may move it.
 #[async_trait]
@@ -103,6 +107,8 @@ pub struct Api {
     pub engine: Arc<dyn Engine>,
     /// For logs, fetched when asked for.
     pub aws: Arc<dyn Aws>,
+    /// Those who follow.
+    pub streams: Streams,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -119,6 +125,7 @@ pub fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/services/{name}/record", get(services::record))
         .route("/v1/services/{name}/logs", get(logs::tail))
         .route("/v1/events", get(feed::events))
+        .route("/v1/events/stream", get(stream::follow))
         .route("/v1/source", get(feed::source))
         .route("/v1/intents", post(intents::submit))
         .fallback(no_such_route)

@@ -82,6 +82,11 @@ impl Problem {
         )
     }
 
+    /// As many follow as can be served.
+    pub(crate) fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", "Too many follow at once", detail)
+    }
+
     /// The answer took too long.
     pub(crate) fn timeout() -> Self {
         Self::new(
@@ -134,6 +139,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let content = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, content);
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -14,11 +14,16 @@ use tokio::{
     sync::Semaphore,
 };
 
+use super::stall::Stalling;
+
 /// How long a connection may take to send a request's head, the wait for it included.
 const HEAD_WITHIN: Duration = Duration::from_secs(75);
 
 /// The longest head of a request. Units: bytes.
 const HEAD_AT_MOST: usize = 32 * 1024;
+
+/// How long a reader may take nothing of what is written to it.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// How many connections are served at once; more wait in the kernel's queue.
 const CONNECTIONS_AT_MOST: usize = 256;
@@ -59,7 +64,7 @@ async fn connection(stream: TcpStream, router: Router, drain: DrainWatch) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
         .max_buf_size(HEAD_AT_MOST)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Stalling::new(stream, READ_WITHIN)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

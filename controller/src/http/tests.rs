@@ -1,3 +1,5 @@
+mod stream;
+
 use std::sync::Mutex;
 
 use axum::{
@@ -92,6 +94,7 @@ fn house() -> House {
         store,
         engine: engine.clone(),
         aws: aws.clone(),
+        streams: Streams::new(coxswain_runtime::Drain::new().watch()),
         clock: Arc::new(TokioClock::starting_at(at(0))),
     };
     House { api, engine, aws }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     intents::IntentKind,
-    status::{Entry, Event, ServiceStatus, SourceStatus},
+    status::{Entry, Event, Gap, ServiceStatus, SourceStatus},
 };
 
 /// What every document's `apiVersion` says.
@@ -133,6 +133,14 @@ impl Body for EventList {
     const KIND: &'static str = "EventList";
 }
 
+impl Body for Event {
+    const KIND: &'static str = "Event";
+}
+
+impl Body for Gap {
+    const KIND: &'static str = "Gap";
+}
+
 /// What a person asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +202,8 @@ struct Documents {
     record: Document<RecordDocument>,
     log_tail: Document<LogTail>,
     event_list: Document<EventList>,
+    event: Document<Event>,
+    gap: Document<Gap>,
     intent_request: IntentRequest,
     intent: Document<IntentTaken>,
     problem: Problem,

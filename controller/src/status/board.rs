@@ -16,7 +16,7 @@ use super::{
     condition::transitions,
     derive::{derive, unseen},
     document::{ConditionStatus, ServiceStatus},
-    event::{Event, Ring},
+    event::{Event, Page, Ring},
     history::{Entry, History},
     kept::Kept,
     memory::{Memory, Part},
@@ -134,6 +134,16 @@ impl StatusBoard {
     /// The newest events of one object, oldest first.
     pub fn events_of(&self, object: &str, limit: usize) -> Vec<Event> {
         lock(&self.events).of(object, limit)
+    }
+
+    /// The newest event's id, for those who follow from now on.
+    pub(crate) fn last_event_id(&self) -> u64 {
+        lock(&self.events).last_id()
+    }
+
+    /// What follows the event of that id.
+    pub(crate) fn events_since(&self, after: u64, limit: usize) -> Page {
+        lock(&self.events).page(after, limit)
     }
 
     /// Says that something a person did happened.

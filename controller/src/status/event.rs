@@ -27,6 +27,24 @@ pub struct Event {
     pub message: String,
 }
 
+/// Events that a follower can no longer be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// The id of the event that the follower had last: all with a greater one are lost, ...
+    pub after: u64,
+    /// ... up to this one, which is the first that can still be given.
+    pub before: u64,
+}
+
+/// What follows an id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// What comes first, where something was lost.
+    pub(crate) gap: Option<Gap>,
+    /// The events, oldest first.
+    pub(crate) events: Vec<Event>,
+}
+
 /// The newest events, oldest first.
 #[derive(Debug)]
 pub(crate) struct Ring {
@@ -57,6 +75,23 @@ impl Ring {
             return self.events.iter().skip(skipped).cloned().collect();
         };
         self.events.iter().filter(|event| event.id > after).take(limit).cloned().collect()
+    }
+
+    /// The id that the newest event has, or that one before the first would have.
+    pub(crate) fn last_id(&self) -> u64 {
+        self.next_id.saturating_sub(1)
+    }
+
+    /// What a follower gets next that had the event of that id last, and whether it lost something.
+    ///
+    /// An id that this ring never gave is one of another ring, such as that of another replica with a later
+    /// start: all events of this ring are then news, and what else there was cannot be known.
+    pub(crate) fn page(&self, after: u64, limit: usize) -> Page {
+        let first = self.events.front().map_or(self.next_id, |event| event.id);
+        let is_lost = after.saturating_add(1) < first || after > self.last_id();
+        let gap = is_lost.then_some(Gap { after, before: first });
+        let from = if is_lost { first.saturating_sub(1) } else { after };
+        Page { gap, events: self.after(Some(from), limit) }
     }
 
     /// The newest events of one object, oldest first.
@@ -108,6 +143,27 @@ mod tests {
     fn without_an_id_the_newest_are_given() {
         assert_eq!(messages(&filled(5).after(None, 2)), ["3", "4"]);
         assert_eq!(messages(&filled(6).of("service/1", 2)), ["3", "5"]);
+    }
+
+    #[test]
+    fn a_follower_that_is_too_far_behind_is_told_which_ids_it_lost() {
+        let ring = filled(EVENTS_KEPT + 5);
+        let first = ring.after(None, usize::MAX)[0].id;
+        assert_eq!(ring.page(first - 1, 1).gap, None);
+        let page = ring.page(first - 2, 1);
+        assert_eq!(page.gap, Some(Gap { after: first - 2, before: first }));
+        assert_eq!(page.events[0].id, first);
+        assert_eq!(ring.page(ring.last_id(), 1), Page::default());
+    }
+
+    #[test]
+    fn a_follower_of_another_ring_is_told_that_it_lost_something() {
+        let ring = filled(3);
+        let page = ring.page(ring.last_id() + 1, 10);
+        assert_eq!((page.gap.map(|gap| gap.before), page.events.len()), (Some(1), 3));
+        let empty = Ring::starting_at("2026-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(empty.page(empty.last_id(), 1).gap, None);
+        assert_eq!(empty.page(7, 1).gap, Some(Gap { after: 7, before: empty.next_id }));
     }
 
     #[test]

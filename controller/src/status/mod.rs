@@ -23,7 +23,7 @@ pub use document::{
     Condition, ConditionStatus, Counts, Difference, FieldEffect, FieldOwner, Hold, PlannedStep, Rollout,
     ServiceStatus,
 };
-pub use event::{EVENTS_KEPT, Event};
+pub use event::{EVENTS_KEPT, Event, Gap};
 pub use history::{Entry, Outcome, ROLLOUTS_KEPT};
 pub use mask::MASK;
 pub use source::{Problem, SourceStatus};

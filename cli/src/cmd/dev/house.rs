@@ -10,7 +10,7 @@ use std::{
 use coxswain_controller::{
     app::{Controller, Dependencies, Running, Settings},
     aws::{Aws, Limited, Location, SdkAws},
-    http::{Api, Guard, router, serve},
+    http::{Api, Guard, Streams, router, serve},
     metrics::{Counted, Metrics},
     source::{DirectorySource, read_directory},
     status::StatusBoard,
@@ -109,7 +109,8 @@ impl House {
         let engine = Arc::new(running.handle());
         let drain = engine.context().drain.clone();
         let guard = Guard::new(address, None, None).map_err(|error| Failure::refused(error.to_string()))?;
-        let api = Api { board: board.clone(), metrics, store, engine, aws, clock };
+        let streams = Streams::new(drain.clone());
+        let api = Api { board: board.clone(), metrics, store, engine, aws, streams, clock };
         drop(drain.spawn(serve(listener, router(api, guard), drain.clone())));
         let connection = Connection {
             controller: format!("http://{address}"),
