@@ -77,5 +77,5 @@ pub use compare::differences;
 pub use difference::{Effect, FieldDifference, Owner, service_effect};
 pub use digest::{NotADigest, RolloutDigest, TaskDefinitionDigest, rollout_digest, task_definition_digest};
 pub use redact::redact;
-pub use rules::rule_source;
+pub use rules::{default_in_words, rule_source};
 pub use update::update_members;

@@ -216,7 +216,7 @@ fn one_of(values: &[&str]) -> String {
     }
 }
 
-fn range<N: PartialEq + std::fmt::Display>(min: Option<N>, max: Option<N>) -> String {
+pub(crate) fn range<N: PartialEq + std::fmt::Display>(min: Option<N>, max: Option<N>) -> String {
     match (min, max) {
         (Some(min), Some(max)) if min == max => format!("exactly {min}"),
         (Some(min), Some(max)) => format!("{min}-{max}"),

@@ -17,6 +17,7 @@ mod diagnostic;
 mod document;
 mod duplicate;
 mod faults;
+mod field;
 mod json;
 mod judge;
 mod key;
@@ -40,6 +41,7 @@ pub use bundle::{
 };
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
+pub use field::{Field, UnknownField};
 pub use key::{InvalidKey, Key, Kind};
 pub use load::{Loaded, load};
 pub use render::render;
@@ -47,3 +49,4 @@ pub use resolved::{
     Count, DriftPolicy, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
 };
 pub use source::{Location, SourceFile, Sources};
+pub use suggest::nearest;

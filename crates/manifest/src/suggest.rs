@@ -3,7 +3,12 @@
 use coxswain_ecs_shapes::{Kind, Shape};
 
 /// The candidate that a misspelt word most probably means.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+///
+/// ```
+/// use coxswain_manifest::nearest;
+/// assert_eq!(nearest("netwrok_mode", ["networkMode", "cpu"].into_iter()), Some("networkMode"));
+/// ```
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let folded = fold(word);
     if let Some(same) = candidates.clone().find(|candidate| fold(candidate) == folded) {
         return Some(same);

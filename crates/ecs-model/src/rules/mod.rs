@@ -81,6 +81,16 @@ pub(crate) enum When {
     Daemon,
 }
 
+impl When {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Fargate => "where FARGATE is required",
+            Self::NotFargate => "where FARGATE is not required",
+            Self::Daemon => "where the scheduling strategy is DAEMON",
+        }
+    }
+}
+
 /// What a [`When`] asks about.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Context {
@@ -309,6 +319,22 @@ pub(crate) fn rule_named<'a>(shape: &'a str, member: &'a str) -> Option<&'static
 /// The page or published answer on which the rule of a shape's member rests, where it has one.
 pub fn rule_source(shape: &str, member: &str) -> Option<&'static str> {
     rule_named(shape, member).map(|rule| rule.source)
+}
+
+/// What ECS takes where a shape's member is absent, in words, where the member's rule says so.
+pub fn default_in_words(shape: &str, member: &str) -> Option<String> {
+    match rule_named(shape, member)?.absent {
+        Absent::ByKind => None,
+        Absent::Is(constant) => Some(constant.value().to_string()),
+        Absent::When(when, constant) => Some(format!("{} {}", constant.value(), when.in_words())),
+        Absent::Either(when, then, otherwise) => {
+            Some(format!("{} {}, else {}", then.value(), when.in_words(), otherwise.value()))
+        }
+        Absent::SameAs(sibling) => Some(format!("that of {sibling}")),
+        Absent::HostPort(sibling) => {
+            Some(format!("that of {sibling} in the network modes awsvpc and host, else 0"))
+        }
+    }
 }
 
 /// What ECS takes for an absent member, where that is a value.

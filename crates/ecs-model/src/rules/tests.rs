@@ -148,3 +148,24 @@ fn a_source_is_found_by_name() {
     );
     assert_eq!(rule_source("PortMapping", "nothing"), None);
 }
+
+#[test]
+fn what_ecs_takes_for_an_absent_member_is_told_with_its_condition() {
+    let cases = [
+        ("HealthCheck", "interval", Some("30")),
+        (
+            "PortMapping",
+            "hostPort",
+            Some("that of containerPort in the network modes awsvpc and host, else 0"),
+        ),
+        (
+            "DeploymentConfiguration",
+            "maximumPercent",
+            Some("100 where the scheduling strategy is DAEMON, else 200"),
+        ),
+        ("PortMapping", "nothing", None),
+    ];
+    for (shape, member, expected) in cases {
+        assert_eq!(default_in_words(shape, member).as_deref(), expected, "{shape}.{member}");
+    }
+}
