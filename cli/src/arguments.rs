@@ -81,9 +81,10 @@ pub(crate) enum Verb {
     Retry(RetryArguments),
     /// Say which version this is, and the controller
     Version(VersionArguments),
-    /// Say what a fault's or a reason's name means
-    #[command(hide = true)]
+    /// Say what a field, a fault or a reason is
     Explain(ExplainArguments),
+    /// Print a shell's completion script
+    Completion(CompletionArguments),
 }
 
 impl Verb {
@@ -301,11 +302,30 @@ pub(crate) struct VersionArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  cox explain UnknownField")]
+#[command(
+    after_help = "Examples:\n  cox explain service.spec.rollout\n  cox explain CircuitBreakerRolledBack\n  \
+                  cox explain environment.spec --recursive"
+)]
 pub(crate) struct ExplainArguments {
-    /// The name, as an error or a condition shows it
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
+    /// A field of a manifest from its kind on, or a fault's or reason's name; without it, what there is
+    #[arg(value_name = "TOPIC")]
+    pub(crate) topic: Option<String>,
+
+    /// Of a field: every field below it, too
+    #[arg(long)]
+    pub(crate) recursive: bool,
+
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: OneOutput,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  source <(cox completion bash)")]
+pub(crate) struct CompletionArguments {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 /// The name of a service, as `api` or `service/api`.

@@ -59,6 +59,7 @@ async fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Fail
             Verb::Retry(verb) => cmd::retry::run(&verb, &globals, terminal).await,
             Verb::Version(verb) => cmd::version::run(&verb, &globals, terminal).await,
             Verb::Explain(verb) => cmd::explain::run(&verb, terminal),
+            Verb::Completion(verb) => cmd::completion::run(&verb, terminal),
         }
     };
     tokio::select! {
