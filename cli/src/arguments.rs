@@ -77,6 +77,8 @@ pub(crate) enum Verb {
     Wait(WaitArguments),
     /// List a service's rollouts
     History(HistoryArguments),
+    /// List what happened lately, or follow it
+    Events(EventsArguments),
     /// Try a held rollout once more
     Retry(RetryArguments),
     /// Say which version this is, and the controller
@@ -201,7 +203,7 @@ pub(crate) enum ListOutput {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cox get\n  cox get service/api -o json")]
+#[command(after_help = "Examples:\n  cox get\n  cox get service/api -o json\n  cox get -w")]
 pub(crate) struct GetArguments {
     /// `services`, or one service: NAME or service/NAME
     #[arg(default_value = "services", value_name = "WHAT")]
@@ -214,6 +216,10 @@ pub(crate) struct GetArguments {
     /// Leave the line of headers out
     #[arg(long)]
     pub(crate) no_headers: bool,
+
+    /// Go on showing it as it changes, until interrupted
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 /// The form of an answer that is one thing.
@@ -268,6 +274,31 @@ pub(crate) struct HistoryArguments {
     /// Leave the line of headers out
     #[arg(long)]
     pub(crate) no_headers: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cox events --object service/api\n  cox events -f -o json")]
+pub(crate) struct EventsArguments {
+    /// Go on with those that happen, until interrupted; json is then one document a line
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+
+    /// Only those of one service: NAME or service/NAME
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) object: Option<ServiceName>,
+
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: EventsOutput,
+}
+
+/// The form of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventsOutput {
+    /// Columns.
+    Table,
+    /// For programs.
+    Json,
 }
 
 /// The form of a table.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use coxswain_controller::http::v1::{API_VERSION, Body as Named, Document, Problem};
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_util::{
     client::legacy::{Client as Http, connect::HttpConnector},
     rt::TokioExecutor,
@@ -106,27 +106,56 @@ impl Client {
         self.ask(request).await
     }
 
-    async fn ask<T: Named + DeserializeOwned>(
-        &self,
-        request: http::Result<Request<Full<Bytes>>>,
-    ) -> Result<T, Refusal> {
-        let unreachable = |detail: String| {
-            let help = match &self.connection {
-                Some(found) => {
-                    format!("`cox dev` (pid {}) should answer there; does it still run?", found.pid)
-                }
-                None => "is it running, and is the URL right?".to_owned(),
-            };
-            let message = format!("the controller at {} does not answer: {detail}", self.base);
-            Refusal::Other(Failure::unreachable(message).help(help))
+    /// An answer that has no end of its own: its body, from after the event of that id.
+    pub(crate) async fn open(&self, path: &str, last_event_id: Option<u64>) -> Result<Incoming, Refusal> {
+        let mut request =
+            Request::get(format!("{}{path}", self.base)).header(header::ACCEPT, "text/event-stream");
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id.to_string());
+        }
+        let request = self.signed(request.body(Full::default()))?;
+        let answer = tokio::time::timeout(ANSWER_WITHIN, self.http.request(request));
+        let answered =
+            answer.await.map_err(|_| self.unreachable(&format!("no answer within {ANSWER_WITHIN:?}")))?;
+        let answer = answered.map_err(|error| self.unreachable(&chain(&error)))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let body = Limited::new(answer.into_body(), ANSWER_AT_MOST).collect();
+        let body = tokio::time::timeout(ANSWER_WITHIN, body).await;
+        let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
+        Err(refusal(status, &body.unwrap_or_default()))
+    }
+
+    fn unreachable(&self, detail: &str) -> Refusal {
+        let help = match &self.connection {
+            Some(found) => {
+                format!("`cox dev` (pid {}) should answer there; does it still run?", found.pid)
+            }
+            None => "is it running, and is the URL right?".to_owned(),
         };
-        let mut request = request.map_err(|error| unreachable(error.to_string()))?;
+        let message = format!("the controller at {} does not answer: {detail}", self.base);
+        Refusal::Other(Failure::unreachable(message).help(help))
+    }
+
+    /// The request with the token, where there is one.
+    fn signed(&self, request: http::Result<Request<Full<Bytes>>>) -> Result<Request<Full<Bytes>>, Refusal> {
+        let mut request = request.map_err(|error| self.unreachable(&error.to_string()))?;
         if let Some(token) = &self.token {
             let value = format!("Bearer {token}").parse().map_err(|_| {
                 Refusal::Other(Failure::usage("the token file holds something that no header can carry"))
             })?;
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
+        Ok(request)
+    }
+
+    async fn ask<T: Named + DeserializeOwned>(
+        &self,
+        request: http::Result<Request<Full<Bytes>>>,
+    ) -> Result<T, Refusal> {
+        let request = self.signed(request)?;
         let answer = tokio::time::timeout(ANSWER_WITHIN, async {
             let answer = self.http.request(request).await.map_err(|error| chain(&error))?;
             let status = answer.status();
@@ -134,8 +163,8 @@ impl Client {
             Ok::<_, String>((status, body.map_err(|error| error.to_string())?.to_bytes()))
         });
         let answered =
-            answer.await.map_err(|_| unreachable(format!("no answer within {ANSWER_WITHIN:?}")))?;
-        let (status, body) = answered.map_err(unreachable)?;
+            answer.await.map_err(|_| self.unreachable(&format!("no answer within {ANSWER_WITHIN:?}")))?;
+        let (status, body) = answered.map_err(|detail| self.unreachable(&detail))?;
         read(status, &body)
     }
 }

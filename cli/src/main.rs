@@ -11,6 +11,7 @@ mod connection;
 mod exit;
 mod manifests;
 mod output;
+mod stream;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -56,6 +57,7 @@ async fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Fail
             Verb::Describe(verb) => cmd::describe::run(&verb, &globals, terminal).await,
             Verb::Wait(verb) => cmd::wait::run(&verb, &globals, terminal).await,
             Verb::History(verb) => cmd::history::run(&verb, &globals, terminal).await,
+            Verb::Events(verb) => cmd::events::run(&verb, &globals, terminal).await,
             Verb::Retry(verb) => cmd::retry::run(&verb, &globals, terminal).await,
             Verb::Version(verb) => cmd::version::run(&verb, &globals, terminal).await,
             Verb::Explain(verb) => cmd::explain::run(&verb, terminal),

@@ -247,3 +247,86 @@ fn a_list_is_columns_for_people_and_a_document_for_programs() {
     let document: Value = serde_json::from_str(&document).unwrap();
     assert_eq!((&document["apiVersion"], &document["kind"]), (&list["apiVersion"], &list["kind"]));
 }
+
+/// A controller whose stream is cut once, after one event, and goes on with another one.
+fn streaming() -> Controller {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || stream_or_list(stream));
+        }
+    });
+    Controller { url }
+}
+
+fn event(id: u64) -> Value {
+    json!({"apiVersion": "coxswain.dev/v1", "kind": "Event", "id": id, "at": "2026-01-01T00:00:00Z",
+        "object": "service/api", "reason": "Drifted", "message": format!("event {id}")})
+}
+
+fn stream_or_list(mut stream: TcpStream) -> Option<()> {
+    let mut head = String::new();
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    while !head.ends_with("\r\n\r\n") {
+        reader.read_line(&mut head).ok().filter(|bytes| *bytes > 0)?;
+    }
+    let (content, body) = if head.contains("/stream") {
+        let text = match head.to_ascii_lowercase().split_once("last-event-id: ") {
+            // The list has event 6, the stream goes on after it, and breaks after event 7.
+            None => format!(": following\nid: 6\n\nid: 7\nevent: event\ndata: {}\n\n", event(7)),
+            Some((_, rest)) if rest.starts_with("7\r\n") => {
+                format!(": following\nid: 7\n\nid: 8\nevent: event\ndata: {}\n\n", event(8))
+            }
+            Some(_) => String::new(),
+        };
+        ("text/event-stream", text)
+    } else {
+        let list = if head.starts_with("GET /v1/events") {
+            json!({"apiVersion": "coxswain.dev/v1", "kind": "EventList", "items": [event(6), event(7)]})
+        } else {
+            standing()
+        };
+        ("application/json", list.to_string())
+    };
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content}\r\nconnection: close\r\n\r\n");
+    stream.write_all((head + &body).as_bytes()).ok()
+}
+
+fn interrupt(mut child: std::process::Child) {
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn followed_events_come_once_each_over_a_cut_that_is_told_and_end_with_130() {
+    let mut command = streaming().cox(&["events", "-f", "-o", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ids: Vec<Value> = (0..3)
+        .map(|_| serde_json::from_str::<Value>(&out.next().unwrap().unwrap()).unwrap()["id"].clone())
+        .collect();
+    assert_eq!(ids, [6, 7, 8]);
+    let told = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(told.contains("not live"), "{told}");
+    interrupt(child);
+}
+
+#[test]
+fn a_watched_service_is_shown_when_it_changes_and_the_cut_is_told_and_it_ends_with_130() {
+    let mut command = streaming().cox(&["get", "api", "-w", "-o", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let first = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&first["kind"], &first["name"]), (&json!("Service"), &json!("api")));
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(told.by_ref().any(|line| line.contains("not live")), "the cut was not told");
+    assert!(told.any(|line| line.contains("there again")), "that it goes on was not told");
+    interrupt(child);
+}
+
+#[test]
+fn names_cannot_be_watched() {
+    streaming().exits(&["get", "-w", "-o", "name"], 2);
+}

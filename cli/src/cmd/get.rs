@@ -23,10 +23,10 @@ pub(crate) async fn run(
         name => Some(name.parse::<ServiceName>().map_err(Failure::usage)?),
     };
     let client = Client::find(globals)?;
-    let services = match &one {
-        Some(name) => vec![client.get::<ServiceStatus>(&format!("/v1/services/{}", name.0)).await?],
-        None => client.get::<ServiceList>("/v1/services").await?.items,
-    };
+    if arguments.watch {
+        return super::watch::run(arguments, one.as_ref(), &client, terminal).await;
+    }
+    let services = load(one.as_ref(), &client).await?;
     match arguments.output {
         ListOutput::Json if one.is_some() => {
             for service in services {
@@ -49,6 +49,14 @@ pub(crate) async fn run(
         }
     }
     Ok(Exit::Done)
+}
+
+/// One service, or all.
+pub(crate) async fn load(one: Option<&ServiceName>, client: &Client) -> Result<Vec<ServiceStatus>, Failure> {
+    Ok(match one {
+        Some(name) => vec![client.get::<ServiceStatus>(&format!("/v1/services/{}", name.0)).await?],
+        None => client.get::<ServiceList>("/v1/services").await?.items,
+    })
 }
 
 /// The table; worst news are in the last column, whole.

@@ -5,6 +5,7 @@ pub(crate) mod describe;
 #[cfg(feature = "dev")]
 pub(crate) mod dev;
 pub(crate) mod diff;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod history;
@@ -14,3 +15,4 @@ pub(crate) mod retry;
 pub(crate) mod validate;
 pub(crate) mod version;
 pub(crate) mod wait;
+mod watch;

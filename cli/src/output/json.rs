@@ -17,6 +17,12 @@ impl Terminal {
         self.json(&Document { api_version: API_VERSION.to_owned(), kind: kind.to_owned(), body })
     }
 
+    /// Prints a document of the controller's on one line, for answers that have no end.
+    pub(crate) fn document_line<T: Body + Serialize>(&mut self, body: T) -> Result<(), Failure> {
+        let text = serde_json::to_string(&Document::new(body)).map_err(std::io::Error::other)?;
+        self.answer(&text)
+    }
+
     fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(std::io::Error::other)?;
         self.answer(&text)

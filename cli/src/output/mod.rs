@@ -88,7 +88,6 @@ impl Terminal {
     }
 
     /// Prints a picture as it is, cursor movements included; on a terminal only.
-    #[cfg(feature = "dev")]
     pub(crate) fn draw(&mut self, text: &str) -> Result<(), Failure> {
         // The stream that takes colours away would take the movements too.
         let text = if self.is_coloured() { text.to_owned() } else { without_colours(text) };
@@ -138,7 +137,6 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 }
 
 /// Without colours, with everything else that an escape sequence can mean.
-#[cfg(feature = "dev")]
 fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
