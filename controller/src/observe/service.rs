@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use coxswain_plan::{Live, LiveTaskDefinition};
@@ -15,6 +16,11 @@ use crate::{
     aws::{Aws, AwsError, Operation},
     phase::PhaseError,
 };
+
+/// Looks that begin together may be scheduled apart by some milliseconds where the processor is busy; a
+/// full batch does not wait at all, so that a wide window costs a single look its 20 ms and a sweep nothing.
+const TOGETHER: Window =
+    Window { idle: Duration::from_millis(20), longest: Duration::from_millis(100), most: 10 };
 
 /// A service by cluster and name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,7 +45,7 @@ pub(super) struct Services {
 impl Services {
     pub(super) fn new(aws: Arc<dyn Aws>, clock: Arc<dyn Clock>) -> Self {
         let fetch = move |names: Vec<Name>| fetch(names, aws.clone(), clock.clone());
-        Self { batcher: Batcher::new(Window::default(), fetch) }
+        Self { batcher: Batcher::new(TOGETHER, fetch) }
     }
 
     pub(super) async fn get(&self, cluster: &str, service: &str) -> Result<Seen, PhaseError> {
