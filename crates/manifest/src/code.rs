@@ -175,7 +175,7 @@ codes! {
     /// A reference of a form that is not known.
     UnknownReference {
         cause: "The text holds ${...} of a form that Coxswain does not know.",
-        cure: "Use ${param:/path} or ${env.name}, ${env.region}, ${env.account}, ${env.cluster}, ${env.tags.X}; write $${ for a literal ${."
+        cure: "Use ${param:/path}, ${image:name:tag}, ${env.name}, ${env.region}, ${env.account}, ${env.cluster}, ${env.tags.X}; write $${ for a literal ${."
     }
     /// A reference where none may stand.
     ReferenceNotAllowed {
@@ -184,8 +184,8 @@ codes! {
     }
     /// A reference without a value.
     UnresolvedReference {
-        cause: "The referenced parameter or setting has no value that can be used.",
-        cure: "Create the parameter as String or StringList, or correct its path."
+        cause: "The referenced parameter, image or setting has no value that can be used.",
+        cure: "Create the parameter as String or StringList, push the image under its tag, or correct the name."
     }
     /// CPU and memory that Fargate does not offer together.
     InvalidCpuMemory {

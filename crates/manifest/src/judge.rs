@@ -154,15 +154,15 @@ pub(crate) fn service(mut document: Document, environment: &Environment, sources
         // What the defaults leave without a value is the Service's fault, too.
         reference::substitute(&mut tree, &values, sources, &mut found);
     }
-    refuse_parameters(&tree, sources, &mut found);
+    refuse_looked_up(&tree, sources, &mut found);
     found.extend(faults_of(&tree, sources));
     let diagnostics = found.into_iter().map(|found| found.object(Some(&key))).collect();
     Service { key, tree, location, diagnostics }
 }
 
-/// What has to be known before parameters are looked up: all but the ECS parts, and in those the names
+/// What has to be known before anything is looked up: all but the ECS parts, and in those the names
 /// that make an object what it is.
-fn refuse_parameters(tree: &Tree, sources: &Sources, found: &mut Vec<Diagnostic>) {
+fn refuse_looked_up(tree: &Tree, sources: &Sources, found: &mut Vec<Diagnostic>) {
     let metadata = tree.get("metadata").map(|metadata| ("metadata".to_owned(), metadata));
     let spec = tree.get("spec").map(Tree::entries).unwrap_or_default();
     let within = spec.iter().filter_map(|entry| {
@@ -174,10 +174,10 @@ fn refuse_parameters(tree: &Tree, sources: &Sources, found: &mut Vec<Diagnostic>
         }
     });
     for (field, value) in metadata.into_iter().chain(within) {
-        if let Some((written, span)) = reference::first_parameter(value) {
+        if let Some((written, span)) = reference::first_looked_up(value) {
             let message = format!("{written} cannot stand in {field}");
             let diagnostic = Diagnostic::error(Code::ReferenceNotAllowed, sources.location(span), message)
-                .label("has to be known before parameters are looked up")
+                .label("has to be known before anything is looked up")
                 .field(field)
                 .help("write the value itself");
             found.push(diagnostic);

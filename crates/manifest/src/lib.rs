@@ -18,6 +18,7 @@ mod document;
 mod duplicate;
 mod faults;
 mod field;
+mod image;
 mod json;
 mod judge;
 mod key;
@@ -42,6 +43,7 @@ pub use bundle::{
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use field::{Field, UnknownField};
+pub use image::{ImageName, InvalidImageName};
 pub use key::{InvalidKey, Key, Kind};
 pub use load::{Loaded, load};
 pub use render::render;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::bundle::BundleDigest;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::document::{self, Document};
+use crate::image::ImageName;
 use crate::judge::{self, Environment, Service};
 use crate::key::{Key, Kind};
 use crate::reference;
@@ -66,6 +67,15 @@ impl Loaded {
         let mut names = BTreeSet::new();
         for service in &self.services {
             reference::parameters(&service.tree, &mut names);
+        }
+        names
+    }
+
+    /// Every image that the bundle refers to by its tag.
+    pub fn image_names(&self) -> BTreeSet<ImageName> {
+        let mut names = BTreeSet::new();
+        for service in &self.services {
+            reference::images(&service.tree, &mut names);
         }
         names
     }

@@ -1,12 +1,17 @@
-//! References inside texts: `${param:/path}`, `${env.name}`; `$${` is a literal `${`.
+//! References inside texts: `${param:/path}`, `${image:name:tag}`, `${env.name}`; `$${` is a literal `${`.
+
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::image::ImageName;
 use crate::resolved::{EnvironmentSettings, ParameterValue};
 use crate::source::{Sources, Span, to_u32};
 use crate::tree::{Data, Tree};
+
+use target::{Target, target};
 
 /// A text with references in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,19 +33,6 @@ struct Reference {
     written: String,
     span: Span,
 }
-
-#[derive(Debug, Clone, PartialEq)]
-enum Target {
-    Parameter(String),
-    Name,
-    Region,
-    Account,
-    Cluster,
-    Tag(String),
-}
-
-/// What each form is called in messages.
-const FORMS: &[&str] = &["param:/path", "env.name", "env.region", "env.account", "env.cluster", "env.tags.X"];
 
 /// Turns every text of the tree that holds references into a [`Template`].
 pub(crate) fn find(tree: &mut Tree, sources: &Sources, report: &mut Vec<Diagnostic>) {
@@ -174,86 +166,35 @@ impl Scan<'_> {
     }
 }
 
-/// Why the inside of `${...}` names nothing.
-enum Refusal {
-    Later,
-    Path,
-    Form,
-}
-
-fn target(inside: &str) -> Result<Target, Refusal> {
-    if let Some(path) = inside.strip_prefix("param:") {
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
-        let is_path = path.starts_with('/') && !path.ends_with('/') && !path.contains("//");
-        return if is_path && path.chars().all(is_allowed) {
-            Ok(Target::Parameter(path.to_owned()))
-        } else {
-            Err(Refusal::Path)
-        };
-    }
-    match inside {
-        "env.name" => Ok(Target::Name),
-        "env.region" => Ok(Target::Region),
-        "env.account" => Ok(Target::Account),
-        "env.cluster" => Ok(Target::Cluster),
-        _ if inside.starts_with("image:") => Err(Refusal::Later),
-        _ => match inside.strip_prefix("env.tags.") {
-            Some(tag) if !tag.is_empty() => Ok(Target::Tag(tag.to_owned())),
-            _ => Err(Refusal::Form),
-        },
-    }
-}
-
-impl Refusal {
-    fn into_diagnostic(self, written: &str, inside: &str, at: crate::source::Location) -> Diagnostic {
-        match self {
-            Self::Later => {
-                let message = format!("{written}: resolving tags to digests is documented for later");
-                Diagnostic::error(Code::NotBuiltYet, at, message)
-                    .label("this version does not do it")
-                    .help("write the image itself, with its tag or digest")
-            }
-            Self::Path => {
-                let message = format!("{written} names no parameter");
-                Diagnostic::error(Code::UnknownReference, at, message)
-                    .label("expected a path of A-Z, a-z, 0-9, _ . - and /")
-                    .help("write the parameter's full path: ${param:/dev/infra/private-subnets}")
-            }
-            Self::Form => {
-                // What a shell would put in for an unset variable may be a password: `${X:-hunter2}`.
-                let name = inside.split(':').next().unwrap_or("");
-                let written = if name == inside { written.to_owned() } else { format!("${{{name}:...}}") };
-                let diagnostic =
-                    Diagnostic::error(Code::UnknownReference, at, format!("unknown reference {written}"))
-                        .label("this form is not known");
-                let best = FORMS
-                    .iter()
-                    .map(|form| (strsim::jaro_winkler(inside, form), form))
-                    .filter(|(score, _)| *score > 0.75)
-                    .max_by(|one, other| one.0.total_cmp(&other.0));
-                match best {
-                    Some((_, form)) => diagnostic.help(format!("did you mean ${{{form}}}?")),
-                    None => diagnostic,
-                }
-                .help("known are ${param:/path}, ${env.name}, .region, .account, .cluster and .tags.X")
-                .help(format!("for the literal text, write ${written}"))
-            }
-        }
-    }
-}
-
 /// Every parameter that the tree refers to.
 pub(crate) fn parameters(tree: &Tree, names: &mut BTreeSet<String>) {
+    each(tree, &mut |target| {
+        if let Target::Parameter(path) = target {
+            names.insert(path.clone());
+        }
+    });
+}
+
+/// Every image that the tree refers to.
+pub(crate) fn images(tree: &Tree, names: &mut BTreeSet<ImageName>) {
+    each(tree, &mut |target| {
+        if let Target::Image(name) = target {
+            names.insert(name.clone());
+        }
+    });
+}
+
+fn each(tree: &Tree, visit: &mut dyn FnMut(&Target)) {
     match &tree.data {
         Data::Template(template) => {
             for piece in &template.pieces {
-                if let Piece::Reference(Reference { target: Target::Parameter(path), .. }) = piece {
-                    names.insert(path.clone());
+                if let Piece::Reference(reference) = piece {
+                    visit(&reference.target);
                 }
             }
         }
-        Data::List(items) => items.iter().for_each(|item| parameters(item, names)),
-        Data::Object(entries) => entries.iter().for_each(|entry| parameters(&entry.value, names)),
+        Data::List(items) => items.iter().for_each(|item| each(item, visit)),
+        Data::Object(entries) => entries.iter().for_each(|entry| each(&entry.value, visit)),
         _ => {}
     }
 }
@@ -263,9 +204,9 @@ pub(crate) fn first(tree: &Tree) -> Option<(&str, Span)> {
     first_where(tree, &|_| true)
 }
 
-/// The first reference of the tree to a parameter, as written and where.
-pub(crate) fn first_parameter(tree: &Tree) -> Option<(&str, Span)> {
-    first_where(tree, &|target| matches!(target, Target::Parameter(_)))
+/// The first reference of the tree to something that has to be looked up, as written and where.
+pub(crate) fn first_looked_up(tree: &Tree) -> Option<(&str, Span)> {
+    first_where(tree, &|target| target.name().is_some())
 }
 
 fn first_where<'a>(tree: &'a Tree, is_wanted: &dyn Fn(&Target) -> bool) -> Option<(&'a str, Span)> {
@@ -296,7 +237,7 @@ pub(crate) fn unresolved(tree: &Tree) -> Option<Span> {
 pub(crate) struct Values<'a> {
     /// Nothing while the Environment cannot be read: its references stay.
     pub(crate) environment: Option<&'a EnvironmentSettings>,
-    /// Nothing before the parameters are looked up: references to them stay.
+    /// Nothing before parameters and images are looked up: references to them stay.
     pub(crate) parameters: Option<&'a BTreeMap<String, ParameterValue>>,
 }
 
@@ -414,11 +355,11 @@ impl Template {
 
 impl Reference {
     fn find(&self, values: &Values<'_>) -> Found {
-        if let Target::Parameter(path) = &self.target {
+        if let Some(name) = self.target.name() {
             let Some(parameters) = values.parameters else {
                 return Found::NotYet;
             };
-            return match parameters.get(path) {
+            return match parameters.get(name.as_ref()) {
                 Some(ParameterValue::String(text)) => Found::Text(text.clone()),
                 Some(ParameterValue::StringList(items)) => Found::List(items.clone()),
                 Some(ParameterValue::Unavailable(why)) => Found::Nothing(why.clone()),
@@ -438,7 +379,7 @@ impl Reference {
             Target::Region => set(environment.region.as_ref(), "region"),
             Target::Account => set(environment.account.as_ref(), "account"),
             Target::Tag(tag) => set(environment.tags.get(tag), "such tag"),
-            Target::Parameter(_) => Found::NotYet,
+            Target::Parameter(_) | Target::Image(_) => Found::NotYet,
         }
     }
 }

@@ -9,10 +9,13 @@ use crate::diagnostic::Diagnostic;
 use crate::key::Key;
 use crate::source::Location;
 
-/// What a parameter's look-up gave.
+/// What the look-up of a reference gave: of a parameter, or of an image by its tag.
+///
+/// Values are kept by the reference's name: a parameter's path (`/dev/infra/subnets`), or an image's
+/// [name](crate::ImageName) (`image:api:1.4`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParameterValue {
-    /// An SSM parameter of type String.
+    /// An SSM parameter of type String, or the image with the digest that its tag stands for.
     String(String),
     /// An SSM parameter of type `StringList`.
     StringList(Vec<String>),

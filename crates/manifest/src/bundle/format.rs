@@ -138,7 +138,8 @@ impl Body {
         documents: Vec<(String, u32, String)>,
         parameters: &BTreeMap<String, ParameterValue>,
     ) -> Self {
-        let names = loaded.parameter_names();
+        let mut names = loaded.parameter_names();
+        names.extend(loaded.image_names().iter().map(ToString::to_string));
         let known = |(name, value): (&String, &ParameterValue)| {
             let value = match value {
                 ParameterValue::String(text) => Parameter::String(text.clone()),
