@@ -132,8 +132,8 @@ spec:
         let file = coxswain_manifest::SourceFile { path: "a.yaml".to_owned(), content: text.into() };
         let loaded = coxswain_manifest::load(vec![file]);
         assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics());
-        let parameters = crate::resolve::Parameters::default();
-        let at = |revision| crate::resolve::resolve(&loaded, &parameters, revision).unwrap();
+        let references = crate::resolve::References::default();
+        let at = |revision| crate::resolve::resolve(&loaded, &references, revision).unwrap();
         let state = DesiredState::default();
         assert_eq!(state.replace(at("1.0")).len(), 1);
         assert!(state.replace(at("2.0")).is_empty());

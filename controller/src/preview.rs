@@ -12,7 +12,7 @@ use crate::{
     desired::Wanted,
     observe::{Observers, observe},
     phase::PhaseError,
-    resolve::{Parameters, resolve},
+    resolve::{References, resolve},
 };
 
 /// Objects observed at once; a multiple of what one DescribeServices takes.
@@ -31,7 +31,7 @@ pub struct Preview {
 
 /// Plans for every object of a bundle, from what is live now.
 ///
-/// `records` are the controller's, where it can be asked; without one an object is compared two ways
+/// `references` were looked up before. `records` are the controller's, where it can be asked; without one an object is compared two ways
 /// only: what the manifest no longer names is not known to have been applied.
 ///
 /// # Errors
@@ -39,13 +39,12 @@ pub struct Preview {
 /// error in its place.
 pub async fn plan_for(
     loaded: &Loaded,
+    references: &References,
     records: &BTreeMap<Key, Record>,
     aws: Arc<dyn Aws>,
     clock: Arc<dyn Clock>,
 ) -> Result<BTreeMap<Key, Result<Preview, PhaseError>>, Vec<Diagnostic>> {
-    let mut parameters = Parameters::default();
-    parameters.look_up(&loaded.parameter_names(), aws.as_ref()).await;
-    let objects = resolve(loaded, &parameters, "preview")?;
+    let objects = resolve(loaded, references, "preview")?;
     let observers = Observers::new(&aws, &clock);
     let looks = objects.into_iter().map(|(key, wanted)| {
         let record = records.get(&key).cloned().unwrap_or_else(|| Record::new(key.clone()));

@@ -7,11 +7,11 @@ use coxswain_controller::{
     http::v1::RecordDocument,
     phase::PhaseError,
     preview::{Preview, plan_for},
-    resolve::{Parameters, StoredParameter},
+    resolve::References,
     status::{Difference, PlannedStep},
 };
 use coxswain_ecs_model::{Effect, FieldDifference};
-use coxswain_manifest::{Key, Loaded, ParameterValue, ResolvedService};
+use coxswain_manifest::{Key, Loaded, ResolvedService};
 use coxswain_plan::{Reason, Record};
 use coxswain_runtime::SystemClock;
 use serde::Serialize;
@@ -68,28 +68,21 @@ pub(crate) async fn plans(
     let clock = Arc::new(SystemClock);
     let sdk = Box::pin(SdkAws::connect(location(arguments, &loaded), clock.clone())).await;
     let aws: Arc<dyn Aws> = Arc::new(Limited::new(sdk));
-    let planned = Box::pin(plan_for(&loaded, &records, aws.clone(), clock)).await.map_err(|diagnostics| {
+    let mut references = References::default();
+    references.look_up(&loaded, aws.as_ref()).await;
+    let planned = Box::pin(plan_for(&loaded, &references, &records, aws, clock)).await;
+    let planned = planned.map_err(|diagnostics| {
         terminal.say(&excerpts(&diagnostics, loaded.sources(), terminal.talk_is_coloured()));
         manifests::invalid(&folder, &diagnostics)
     })?;
-    let written = written(&loaded, aws.as_ref()).await;
+    let written = written(&loaded, &references);
     let item = |(key, outcome)| object_plan(&key, outcome, written.get(&key));
     Ok(Plans { items: planned.into_iter().map(item).collect() })
 }
 
 /// The objects with the place of each value; none where that cannot be told.
-async fn written(loaded: &Loaded, aws: &dyn Aws) -> BTreeMap<Key, ResolvedService> {
-    let mut parameters = Parameters::default();
-    parameters.look_up(&loaded.parameter_names(), aws).await;
-    let value = |(name, found): (&String, &StoredParameter)| {
-        let value = match found {
-            StoredParameter::String(value) => ParameterValue::String(value.clone()),
-            StoredParameter::StringList(list) => ParameterValue::StringList(list.clone()),
-        };
-        (name.clone(), value)
-    };
-    let values = parameters.found().iter().map(value).collect();
-    let objects = loaded.resolve(&values).map(|resolved| resolved.objects).unwrap_or_default();
+fn written(loaded: &Loaded, references: &References) -> BTreeMap<Key, ResolvedService> {
+    let objects = loaded.resolve(&references.values()).map(|resolved| resolved.objects).unwrap_or_default();
     objects.into_iter().filter_map(|(key, object)| Some((key, object.ok()?))).collect()
 }
 

@@ -123,7 +123,7 @@ fn short_code(code: &str) -> String {
     code.split(':').next().unwrap_or_default().to_owned()
 }
 
-/// Sources: "Common errors" and the error lists of each operation in the ECS, Systems Manager and
+/// Sources: "Common errors" and the error lists of each operation in the ECS, Systems Manager, ECR and
 /// CloudWatch Logs API references; the texts of `ClientException` and `InvalidParameterException` that
 /// stand for something else are from published reports (terraform-provider-aws `service.go`,
 /// cloudposse/terraform-aws-ecs-alb-service-task#258).
@@ -143,7 +143,9 @@ fn classify(
         | "ResourceNotFoundException"
         | "TaskSetNotFoundException"
         | "ServiceDeploymentNotFoundException"
-        | "ParameterNotFound" => Failure::NotFound { message },
+        | "ParameterNotFound"
+        | "RepositoryNotFoundException"
+        | "ImageNotFoundException" => Failure::NotFound { message },
         "ServiceNotActiveException"
         | "UpdateInProgressException"
         | "ConflictException"

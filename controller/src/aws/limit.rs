@@ -18,13 +18,15 @@ enum Bucket {
     TagWrites,
     ParameterReads,
     LogReads,
+    ImageReads,
 }
 
 /// Burst and calls per second of each.
 ///
 /// Sources: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>; for
-/// parameters and logs the quota pages of Systems Manager and CloudWatch Logs.
-const QUOTAS: [(Bucket, Quota); 9] = [
+/// parameters and logs the quota pages of Systems Manager and CloudWatch Logs. ECR names no rate for its
+/// Describe calls; ours is careful.
+const QUOTAS: [(Bucket, Quota); 10] = [
     (Bucket::ServiceReads, Quota { burst: 100, per_second: 20.0 }),
     (Bucket::ServiceWrites, Quota { burst: 50, per_second: 5.0 }),
     (Bucket::DefinitionReads, Quota { burst: 50, per_second: 20.0 }),
@@ -34,6 +36,7 @@ const QUOTAS: [(Bucket, Quota); 9] = [
     (Bucket::TagWrites, Quota { burst: 20, per_second: 10.0 }),
     (Bucket::ParameterReads, Quota { burst: 40, per_second: 40.0 }),
     (Bucket::LogReads, Quota { burst: 10, per_second: 10.0 }),
+    (Bucket::ImageReads, Quota { burst: 20, per_second: 10.0 }),
 ];
 
 fn bucket(operation: Operation) -> Bucket {
@@ -47,6 +50,7 @@ fn bucket(operation: Operation) -> Bucket {
         Operation::TagResource | Operation::UntagResource => Bucket::TagWrites,
         Operation::GetParameters => Bucket::ParameterReads,
         Operation::GetLogEvents => Bucket::LogReads,
+        Operation::DescribeImages | Operation::DescribeRepositories => Bucket::ImageReads,
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Api {
     Ssm,
     /// CloudWatch Logs, for the last lines of a task that failed.
     Logs,
+    /// Elastic Container Registry, for the digests that tags stand for.
+    Ecr,
 }
 
 impl Api {
@@ -20,6 +22,7 @@ impl Api {
             Self::Ecs => "ecs",
             Self::Ssm => "ssm",
             Self::Logs => "logs",
+            Self::Ecr => "ecr",
         }
     }
 }
@@ -68,6 +71,8 @@ operations! {
     UpdateService: Ecs, false, "Changes a service.";
     GetParameters: Ssm, true, "Parameters by name, at most ten at once.";
     GetLogEvents: Logs, true, "Lines of a log stream.";
+    DescribeImages: Ecr, true, "An image of a repository by its tag.";
+    DescribeRepositories: Ecr, true, "A repository by its name.";
 }
 
 impl Operation {

@@ -50,6 +50,7 @@ pub struct SdkAws {
     ecs: aws_sdk_ecs::Client,
     ssm: aws_sdk_ssm::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
+    ecr: aws_sdk_ecr::Client,
 }
 
 /// Where AWS is and how to reach it.
@@ -108,6 +109,7 @@ impl SdkAws {
             ecs: aws_sdk_ecs::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            ecr: aws_sdk_ecr::Client::new(config),
         }
     }
 
@@ -138,6 +140,8 @@ impl SdkAws {
             Operation::UpdateService => send!(ecs.update_service()),
             Operation::GetParameters => send!(ssm.get_parameters()),
             Operation::GetLogEvents => send!(logs.get_log_events()),
+            Operation::DescribeImages => send!(ecr.describe_images()),
+            Operation::DescribeRepositories => send!(ecr.describe_repositories()),
         }
     }
 }

@@ -1,27 +1,29 @@
 //! References become values, once per bundle: what the manifests ask in the form that is compared.
 
+mod image;
 mod param;
+mod references;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use coxswain_manifest::{Code, Diagnostic, Key, Loaded, ParameterValue};
+use coxswain_manifest::{Code, Diagnostic, Key, Loaded};
 use coxswain_plan::{Desired, Reason};
 
-pub use param::{Parameters, StoredParameter};
+use references::Looked;
+pub use references::{References, StoredValue};
 
 use crate::desired::Wanted;
 
-/// Every object of a bundle, resolved as far as the parameters go.
+/// Every object of a bundle, resolved as far as the values go.
 ///
 /// # Errors
 /// Where the bundle as a whole says nothing: there is no Environment to put it in.
 pub fn resolve(
     loaded: &Loaded,
-    parameters: &Parameters,
+    references: &References,
     revision: &str,
 ) -> Result<BTreeMap<Key, Wanted>, Vec<Diagnostic>> {
-    let values: BTreeMap<String, ParameterValue> = parameters.values();
-    let resolved = loaded.resolve(&values)?;
+    let resolved = loaded.resolve(&references.values())?;
     let wanted = |object: Result<_, Vec<Diagnostic>>| match object {
         Ok(service) => Wanted::Usable(Arc::new(Desired::new(&service, revision))),
         Err(diagnostics) => Wanted::Blocked { reason: reason(&diagnostics), diagnostics },

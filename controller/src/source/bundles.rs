@@ -16,7 +16,7 @@ use crate::{
     aws::Aws,
     desired::Wanted,
     report::SourceReport,
-    resolve::{Parameters, StoredParameter, resolve},
+    resolve::{References, StoredValue, resolve},
 };
 
 /// Where the last good set is kept.
@@ -34,7 +34,7 @@ struct LastGood {
     sequence: u64,
     digest: String,
     /// What its references meant when it was taken.
-    parameters: BTreeMap<String, StoredParameter>,
+    parameters: BTreeMap<String, StoredValue>,
     files: Vec<KeptFile>,
 }
 
@@ -106,7 +106,7 @@ struct Standing {
     /// To show diagnostics with; empty where there are none.
     sources: Sources,
     is_whole: bool,
-    parameters: Parameters,
+    references: References,
     sequence: u64,
     objects: BTreeMap<Key, Wanted>,
 }
@@ -212,21 +212,21 @@ impl Bundles {
         let (kept, version) = self.kept().await.map_err(|error| of_store(&error))?;
         let is_same = kept.as_ref().is_some_and(|kept| kept.digest == seen.as_str());
         let known = kept.as_ref().filter(|_| is_same).map(|kept| kept.parameters.clone()).unwrap_or_default();
-        let mut parameters = Parameters::known(known);
-        parameters.look_up(&loaded.parameter_names(), self.aws.as_ref()).await;
+        let mut references = References::known(known);
+        references.look_up(&loaded, self.aws.as_ref()).await;
 
         let before = kept.as_ref().map_or(0, |kept| kept.sequence);
         let next = LastGood {
             schema: SCHEMA,
             sequence: if is_same { before } else { before + 1 },
             digest: seen.to_string(),
-            parameters: parameters.found().clone(),
+            parameters: references.found().clone(),
             files: files.into_iter().map(keep).collect(),
         };
         if kept.as_ref() != Some(&next) {
             self.keep(&next, version).await.map_err(|error| of_store(&error))?;
         }
-        self.stand(&loaded, parameters, next.sequence).map_err(|diagnostics| Refusal {
+        self.stand(&loaded, references, next.sequence).map_err(|diagnostics| Refusal {
             seen: Some(seen.clone()),
             diagnostics,
             ..Refusal::plain(Reason::InvalidManifest, "the manifests name no environment")
@@ -236,10 +236,10 @@ impl Bundles {
     fn stand(
         &mut self,
         loaded: &Loaded,
-        parameters: Parameters,
+        references: References,
         sequence: u64,
     ) -> Result<(), Vec<Diagnostic>> {
-        let mut objects = resolve(loaded, &parameters, &revision(sequence))?;
+        let mut objects = resolve(loaded, &references, &revision(sequence))?;
         if !loaded.unread_files().is_empty() {
             let before = self.standing.as_ref().map(|standing| &standing.objects);
             for key in before.into_iter().flat_map(BTreeMap::keys) {
@@ -254,7 +254,7 @@ impl Bundles {
             diagnostics,
             sources,
             is_whole: loaded.unread_files().is_empty(),
-            parameters,
+            references,
             sequence,
             objects,
         });
@@ -265,9 +265,9 @@ impl Bundles {
     async fn restore(&mut self) -> Result<(), StoreError> {
         let (Some(kept), _) = self.kept().await? else { return Ok(()) };
         let loaded = load(kept.files());
-        let mut parameters = Parameters::known(kept.parameters.clone());
-        parameters.look_up(&loaded.parameter_names(), self.aws.as_ref()).await;
-        if self.stand(&loaded, parameters, kept.sequence).is_err() {
+        let mut references = References::known(kept.parameters.clone());
+        references.look_up(&loaded, self.aws.as_ref()).await;
+        if self.stand(&loaded, references, kept.sequence).is_err() {
             tracing::error!(reason = "InvalidManifest", "the last good manifests are no longer understood");
         }
         Ok(())
@@ -344,7 +344,7 @@ impl Bundles {
             environment: standing.and_then(|standing| standing.environment.clone()),
             is_whole: standing.is_some_and(|standing| standing.is_whole),
             is_unfinished: is_unfinished
-                || standing.is_some_and(|standing| !standing.parameters.is_complete()),
+                || standing.is_some_and(|standing| !standing.references.is_complete()),
             report,
         }
     }
