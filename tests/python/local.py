@@ -25,6 +25,7 @@ SERVE = "trap 'echo bye; exit 0' TERM; echo serving as $VERSION on {address}; wh
 IMAGES = {
     "web:crash": "echo cannot open the database >&2; exit 1",
     "web": SERVE,
+    "*/shop": SERVE,
     "stubborn": "trap '' TERM; while :; do sleep 0.1; done",
     "job": "echo $GREETING; exit ${CODE:-0}",
 }

@@ -58,6 +58,7 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
         ],
     ),
     ("logs", "2014-03-28", "logs", &["DescribeLogStreams", "FilterLogEvents", "GetLogEvents"]),
+    ("ecr", "2015-09-21", "ecr", &["BatchGetImage", "DescribeImages", "DescribeRepositories", "ListImages"]),
 ];
 
 #[derive(Deserialize)]

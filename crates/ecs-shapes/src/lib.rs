@@ -13,8 +13,8 @@ mod shape;
 mod walk;
 
 pub use generated::{
-    application_autoscaling::API as APPLICATION_AUTOSCALING, ecs::API as ECS, logs::API as LOGS,
-    ssm::API as SSM,
+    application_autoscaling::API as APPLICATION_AUTOSCALING, ecr::API as ECR, ecs::API as ECS,
+    logs::API as LOGS, ssm::API as SSM,
 };
 pub use shape::{Api, Kind, Member, Operation, Shape};
 pub use walk::{Node, Path, Problem, Reading, Segment, View, Violation, check, lower};
@@ -37,4 +37,9 @@ pub fn ssm() -> &'static Api {
 /// Amazon CloudWatch Logs, as far as reading a stream goes.
 pub fn logs() -> &'static Api {
     &LOGS
+}
+
+/// Amazon ECR, as far as looking images up goes.
+pub fn ecr() -> &'static Api {
+    &ECR
 }

@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt::Debug, net::Ipv4Addr, time::Duration};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::registry::Image;
+
 /// Runs the containers of tasks.
 ///
 /// Every method returns at once; what happens is reported as [`TaskEvent`]s through the sender that
@@ -20,6 +22,13 @@ pub trait TaskDriver: Debug + Send + Sync + 'static {
     ///
     /// Each container then reports [`TaskEventKind::Exited`]. A task that is unknown or gone is ignored.
     fn stop(&self, task_id: &str);
+
+    /// The image that a reference names; `None` where a container of it could not be pulled, and for a
+    /// digest that no tag was found to have.
+    fn image(&self, reference: &str) -> Option<Image>;
+
+    /// The tags of a repository, as far as they are known; `None` where there is no such repository.
+    fn tags(&self, repository: &str) -> Option<Vec<String>>;
 
     /// The last lines that a container wrote, oldest first; empty where nothing is known.
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine>;

@@ -165,6 +165,16 @@ impl ImageMap {
         };
         Some((entry, tag))
     }
+
+    /// The tags of a repository that entries name in full; `None` where no entry is about it.
+    pub(crate) fn tags(&self, repository: &str) -> Option<Vec<String>> {
+        let patterns = self.entries.iter().map(|entry| Reference::parse(&entry.image));
+        let mut about =
+            patterns.filter(|pattern| glob(pattern.repository.as_bytes(), repository.as_bytes())).peekable();
+        about.peek()?;
+        let named = about.filter_map(|pattern| pattern.tag).filter(|tag| !tag.contains(['*', '?']));
+        Some(named.map(str::to_owned).collect())
+    }
 }
 
 impl ImageEntry {
@@ -250,14 +260,14 @@ fn is_word(name: &str) -> bool {
 
 /// An image reference, or a pattern for some, in its parts.
 #[derive(Debug, PartialEq, Eq)]
-struct Reference<'a> {
+pub(crate) struct Reference<'a> {
     repository: &'a str,
     tag: Option<&'a str>,
     digest: Option<&'a str>,
 }
 
 impl<'a> Reference<'a> {
-    fn parse(text: &'a str) -> Self {
+    pub(crate) fn parse(text: &'a str) -> Self {
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => (name, Some(digest)),
             None => (text, None),
@@ -268,6 +278,18 @@ impl<'a> Reference<'a> {
             _ => (name, None),
         };
         Self { repository, tag, digest }
+    }
+
+    pub(crate) fn repository(&self) -> &'a str {
+        self.repository
+    }
+
+    pub(crate) fn tag(&self) -> Option<&'a str> {
+        self.tag
+    }
+
+    pub(crate) fn digest(&self) -> Option<&'a str> {
+        self.digest
     }
 
     fn matches(&self, pattern: &Reference<'_>) -> bool {

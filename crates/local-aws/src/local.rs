@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
+    ecr::Registries,
     ecs::State,
     error::ApiError,
     fault::{Call, Fault, FaultRule, Faults},
@@ -27,6 +28,7 @@ pub struct LocalAws {
     pub(crate) driver: Arc<dyn TaskDriver>,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
+    pub(crate) registries: Registries,
     parameters: Mutex<Parameters>,
     state: Mutex<State>,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
@@ -48,6 +50,7 @@ impl LocalAws {
         Self {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
+            registries: Registries::new(&config.account, &config.region),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),

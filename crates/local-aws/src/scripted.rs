@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     clock::Clock,
     driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec},
+    registry::{Image, Registry},
 };
 
 mod play;
@@ -77,6 +78,7 @@ pub struct ScriptedDriver {
     events: TaskEventSender,
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
+    registry: Registry,
     inner: Mutex<Inner>,
 }
 
@@ -97,6 +99,12 @@ enum Order {
     Health { container: String, healthy: bool },
 }
 
+impl Inner {
+    fn script(&self, image: &str) -> &Script {
+        self.scripts.get(image).unwrap_or(&self.fallback)
+    }
+}
+
 impl ScriptedDriver {
     /// A driver in which every image [`serves`](Script::serves).
     pub fn new(events: TaskEventSender, clock: Arc<dyn Clock>) -> Arc<Self> {
@@ -107,7 +115,8 @@ impl ScriptedDriver {
             logs: BTreeMap::new(),
             started: Vec::new(),
         };
-        Arc::new(Self { events, clock, tracker: TaskTracker::new(), inner: Mutex::new(inner) })
+        let (tracker, registry) = (TaskTracker::new(), Registry::default());
+        Arc::new(Self { events, clock, tracker, registry, inner: Mutex::new(inner) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -154,7 +163,7 @@ impl TaskDriver for ScriptedDriver {
         let scripts = task
             .containers
             .iter()
-            .map(|container| inner.scripts.get(&container.image).unwrap_or(&inner.fallback).clone())
+            .map(|container| inner.script(&self.registry.tagged(&container.image)).clone())
             .collect();
         inner.orders.insert(task.task_id.clone(), orders);
         inner.started.push(task.clone());
@@ -173,10 +182,27 @@ impl TaskDriver for ScriptedDriver {
         self.order(task_id, Order::Stop);
     }
 
+    /// Every tag exists but those that cannot be pulled.
+    fn image(&self, reference: &str) -> Option<Image> {
+        let reference = self.registry.tagged(reference);
+        let missing = self.lock().script(&reference).cannot_start.as_deref().is_some_and(cannot_pull);
+        let image = Image::scripted(&reference).filter(|_| !missing)?;
+        self.registry.remember(image.clone());
+        Some(image)
+    }
+
+    fn tags(&self, repository: &str) -> Option<Vec<String>> {
+        Some(self.registry.tags(repository))
+    }
+
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
         let inner = self.lock();
         let lines = inner.logs.get(&(task_id.to_owned(), container.to_owned()));
         let lines = lines.map(Vec::as_slice).unwrap_or_default();
         lines.iter().skip(lines.len().saturating_sub(limit)).cloned().collect()
     }
+}
+
+fn cannot_pull(reason: &str) -> bool {
+    reason.starts_with("CannotPullContainerError")
 }

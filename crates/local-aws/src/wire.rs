@@ -4,7 +4,7 @@
 //! are not checked: whoever reaches a local ECS may use it.
 
 use bytes::Bytes;
-use coxswain_ecs_shapes::{Api, Operation, ecs, logs, ssm};
+use coxswain_ecs_shapes::{Api, Operation, ecr, ecs, logs, ssm};
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 
@@ -75,6 +75,9 @@ impl LocalAws {
                 self.driver.logs(&stream.task_id, &stream.container, usize::MAX)
             });
         }
+        if api.service == ecr().service {
+            return self.registries.call(operation.name, &request, self.driver.as_ref());
+        }
         let checked = Checked { operation, request };
         if api.service == ecs().service {
             let answer = crate::ecs::call(&mut self.state(), &checked, now)?;
@@ -122,8 +125,8 @@ fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, V
 }
 
 /// The APIs that are routed here.
-fn apis() -> [&'static Api; 3] {
-    [ecs(), ssm(), logs()]
+fn apis() -> [&'static Api; 4] {
+    [ecs(), ssm(), logs(), ecr()]
 }
 
 /// ECS calls a request that its model refuses an `InvalidParameterException`; Systems Manager has

@@ -4,3 +4,4 @@ pub(crate) mod ecs;
 pub(crate) mod application_autoscaling;
 pub(crate) mod ssm;
 pub(crate) mod logs;
+pub(crate) mod ecr;

@@ -12,7 +12,7 @@ mod event;
 mod log_stream;
 mod member;
 mod operation;
-mod page;
+pub(crate) mod page;
 mod revision;
 mod service;
 mod service_deployment;

@@ -4,15 +4,15 @@ use crate::error::ApiError;
 
 /// One page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Page<T> {
-    pub(super) items: Vec<T>,
-    pub(super) next_token: Option<String>,
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next_token: Option<String>,
 }
 
 /// Cuts a page out of `items`, which are sorted and begin after the token's key.
 ///
 /// `key` is what a token remembers of an item; the next page begins behind it.
-pub(super) fn cut<T>(items: impl Iterator<Item = T>, size: usize, key: impl Fn(&T) -> String) -> Page<T> {
+pub(crate) fn cut<T>(items: impl Iterator<Item = T>, size: usize, key: impl Fn(&T) -> String) -> Page<T> {
     let mut items: Vec<T> = items.take(size + 1).collect();
     let more = items.len() > size;
     items.truncate(size);
@@ -21,14 +21,14 @@ pub(super) fn cut<T>(items: impl Iterator<Item = T>, size: usize, key: impl Fn(&
 }
 
 /// The key that a token remembers.
-pub(super) fn key(token: Option<&str>) -> Result<Option<String>, ApiError> {
+pub(crate) fn key(token: Option<&str>) -> Result<Option<String>, ApiError> {
     let Some(token) = token else { return Ok(None) };
     let key = hex::decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     key.map(Some).ok_or_else(|| ApiError::invalid("Invalid token"))
 }
 
 /// The page size that a request asks for.
-pub(super) fn size(asked: Option<u64>, usual: usize, most: usize) -> Result<usize, ApiError> {
+pub(crate) fn size(asked: Option<u64>, usual: usize, most: usize) -> Result<usize, ApiError> {
     match asked {
         None => Ok(usual),
         Some(count) => usize::try_from(count)

@@ -71,7 +71,9 @@ impl Container {
     async fn start(&self) -> Result<(Supervised, Invocation, JoinSet<()>), String> {
         let scratch = self.folder.join(&self.spec.name);
         let images = self.shared.images();
-        let invocation = Invocation::of(&self.task, &self.spec, &images, &self.shared.inherited, &scratch)?;
+        let image = self.shared.registry.tagged(&self.spec.image);
+        let spec = ContainerSpec { image, ..self.spec.clone() };
+        let invocation = Invocation::of(&self.task, &spec, &images, &self.shared.inherited, &scratch)?;
         let cannot_create = |error| format!("CannotCreateContainerError: {}: {error}", scratch.display());
         std::fs::create_dir_all(&scratch).map_err(cannot_create)?;
         if !invocation.directory.is_dir() {

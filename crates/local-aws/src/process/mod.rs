@@ -38,6 +38,7 @@ use crate::{
     clock::Clock,
     driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec},
     image::ImageMap,
+    registry::{Image, Registry},
 };
 
 pub use shim::shim_main_if_asked;
@@ -83,6 +84,7 @@ pub(super) struct Shared {
     shim: PathBuf,
     clock: Arc<dyn Clock>,
     logs: LogBook,
+    registry: Registry,
     events: TaskEventSender,
 }
 
@@ -133,6 +135,7 @@ impl ProcessDriver {
             shim: config.shim.unwrap_or_else(|| shim::THIS_PROGRAM.into()),
             clock: config.clock,
             logs: LogBook::new(KEPT_TASKS),
+            registry: Registry::default(),
             events,
         };
         for earlier in shared.earlier_tasks() {
@@ -197,6 +200,18 @@ impl TaskDriver for ProcessDriver {
         if let Some(stop) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(task_id) {
             stop.cancel();
         }
+    }
+
+    fn image(&self, reference: &str) -> Option<Image> {
+        self.shared.registry.image(&self.shared.images(), reference)
+    }
+
+    fn tags(&self, repository: &str) -> Option<Vec<String>> {
+        let mut tags = self.shared.images().tags(repository)?;
+        tags.extend(self.shared.registry.tags(repository));
+        tags.sort();
+        tags.dedup();
+        Some(tags)
     }
 
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
