@@ -59,6 +59,12 @@ pub enum PhaseError {
         /// Which member.
         member: &'static str,
     },
+    /// The checker of plans, which shares no rule with the planner, refused what was planned.
+    #[error("the plan breaks a rule that no plan may break, and nothing was sent: {breaches}")]
+    UnsafePlan {
+        /// Each rule by name, and how it is broken.
+        breaches: String,
+    },
     /// A step was not carried out, or not known to be.
     #[error("a step was not carried out ({standing})")]
     Act {
@@ -95,6 +101,7 @@ impl PhaseError {
         match self {
             Self::Orphaned => Reason::Orphaned,
             Self::Blocked { reason, .. } => *reason,
+            Self::UnsafePlan { .. } => Reason::PlanRefused,
             Self::Store(error) if error.remedy() == Remedy::ObserveFirst => Reason::OutcomeUnknown,
             Self::Store(_) | Self::Record { .. } | Self::Answer { .. } | Self::Draining => {
                 Reason::Unavailable
@@ -114,9 +121,11 @@ impl PhaseError {
     /// When to look again.
     pub fn retry(&self, now: Timestamp) -> Retry {
         match self {
-            Self::Orphaned | Self::Blocked { .. } | Self::Record { .. } | Self::Draining => {
-                Retry::AfterChange
-            }
+            Self::Orphaned
+            | Self::Blocked { .. }
+            | Self::Record { .. }
+            | Self::UnsafePlan { .. }
+            | Self::Draining => Retry::AfterChange,
             Self::Answer { .. } => Retry::Backoff,
             Self::Store(error) => match error.remedy() {
                 Remedy::ReadAgain | Remedy::ObserveFirst => Retry::ObserveFirst,

@@ -1,7 +1,7 @@
 //! The spine: one look at one object, from what is wanted to what was done.
 //!
 //! ```text
-//! desired -> record -> observe -> plan -> act -> report
+//! desired -> record -> observe -> plan -> check -> act -> report
 //! ```
 //! Reading, validating and resolving the manifests has happened before, once for all objects
 //! ([`crate::source`], [`crate::resolve`]); what is left is here, once per object and look. Each phase
@@ -9,7 +9,7 @@
 //! and there is one exit, where the status is written.
 
 use coxswain_manifest::Key;
-use coxswain_plan::{Policy, plan};
+use coxswain_plan::{Breach, Policy, check, plan};
 use coxswain_runtime::NextLook;
 use tracing::Instrument as _;
 
@@ -43,10 +43,41 @@ async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseE
     report.observed = Some(observed.clone());
 
     let policy = Policy { retry: wish.is_retry(), ..cx.policy.clone() };
-    let plan = plan(&desired, &record, &observed, &policy, cx.clock.now());
+    let now = cx.clock.now();
+    let plan = plan(&desired, &record, &observed, &policy, now);
     report.plan = Some(plan.clone());
+    second_opinion(&check(&plan, &desired, &record, &observed, &policy, now))?;
 
     cx.records.put(&plan.record).await?;
     act::run(&plan, &observed, cx, report).await?;
     cx.intents.consume(wish, &plan, cx.clock.now()).await
+}
+
+/// Refuses a plan that breaks a rule: a fault of the planner's ends here, before anything is stored or sent.
+fn second_opinion(breaches: &[Breach]) -> Result<(), PhaseError> {
+    if breaches.is_empty() {
+        return Ok(());
+    }
+    let breaches = breaches.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    tracing::error!(reason = "PlanRefused", %breaches, "the plan was refused and nothing was sent");
+    Err(PhaseError::UnsafePlan { breaches })
+}
+
+#[cfg(test)]
+mod tests {
+    use coxswain_plan::{Reason, Rule};
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::phase::Retry;
+
+    #[test]
+    fn a_plan_that_breaks_a_rule_blocks_its_object_and_names_the_rule() {
+        assert!(second_opinion(&[]).is_ok());
+        let what = "v1:sha256:00 is held".to_owned();
+        let error = second_opinion(&[Breach { rule: Rule::RolloutWhileHeld, what }]).unwrap_err();
+        assert_eq!(error.reason(), Reason::PlanRefused);
+        assert_eq!(error.retry(Timestamp::UNIX_EPOCH), Retry::AfterChange);
+        assert!(error.message().contains("RolloutWhileHeld: v1:sha256:00 is held"), "{}", error.message());
+    }
 }

@@ -73,6 +73,7 @@ reasons! {
     Unavailable: "AWS, or the store, does not answer.", "Nothing is changed meanwhile; Coxswain tries again by itself.";
     Throttled: "AWS throttles the calls.", "Coxswain slows down and tries again by itself.";
     RecordUnreadable: "What Coxswain remembers of the object cannot be read, and is never taken for empty.", "Restore the record that the message names, or delete it: what is live is then found again by its tags.";
+    PlanRefused: "What was planned breaks a rule that no plan may break, and was not carried out.", "This is a fault of Coxswain's: report it with the rule that the message names; cox plan shows the plan.";
     Suspended: "The manifest suspends the object.", "Take spec.suspend out of the manifest.";
     Orphaned: "The object is no longer in the manifests; it is left running.", "Delete the service by hand if it is no longer wanted.";
     SourceRead: "The manifests were read and are valid.", "";
