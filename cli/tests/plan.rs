@@ -12,7 +12,9 @@ use coxswain_controller::{
     source::DirectorySource,
     status::{StatusBoard, Sync},
 };
-use coxswain_local_aws::{Config, LocalAws, Script, ScriptedDriver, SystemClock as LocalClock, Timing};
+use coxswain_local_aws::{
+    Config, Journal, LocalAws, Script, ScriptedDriver, SystemClock as LocalClock, Timing,
+};
 use coxswain_runtime::{Clock, Drain, SystemClock};
 use coxswain_store::{MemoryStore, Store};
 use http::Request;
@@ -41,7 +43,14 @@ impl World {
         let driver = ScriptedDriver::new(sender, Arc::new(LocalClock));
         driver.script_others(Script::serves());
         let timing = Timing { healthy_after: Duration::from_secs(1), ..Timing::default() };
-        let config = Config { region: "eu-west-1".to_owned(), timing, ..Config::default() };
+        let journal = format!("requests/plan-{}.jsonl", std::process::id());
+        let journal = Journal::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(journal)).unwrap();
+        let config = Config {
+            region: "eu-west-1".to_owned(),
+            timing,
+            journal: Some(Arc::new(journal)),
+            ..Config::default()
+        };
         let local = Arc::new(LocalAws::new(config, Arc::new(LocalClock), driver, events));
         let drain = Drain::new();
         let (listener, address) = listen().await;

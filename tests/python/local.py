@@ -100,6 +100,10 @@ class Local:
 
     def aws(self, *arguments: str) -> "Answer":
         """Runs the unmodified AWS CLI."""
+        return self.tool("aws", "--output", "json", *arguments)
+
+    def tool(self, name: str, *arguments: str) -> "Answer":
+        """Runs a program of this Python's environment on this ECS."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -110,10 +114,10 @@ class Local:
             "AWS_MAX_ATTEMPTS": "1",
             "AWS_PAGER": "",
         }
-        program = shutil.which("aws", path=str(pathlib.Path(sys.executable).parent))
-        assert program, "the AWS CLI is not beside this Python: install tests/python/requirements.txt"
+        program = shutil.which(name, path=str(pathlib.Path(sys.executable).parent))
+        assert program, f"{name} is not beside this Python: install tests/python/requirements.txt"
         done = subprocess.run(
-            [sys.executable, program, "--output", "json", *arguments],
+            [sys.executable, program, *arguments],
             env=environment,
             capture_output=True,
             text=True,
@@ -144,7 +148,7 @@ class Local:
 
 
 class Answer:
-    """What the AWS CLI printed."""
+    """What a program printed."""
 
     def __init__(self, code: int, out: str, err: str):
         self.code, self.out, self.err = code, out, err

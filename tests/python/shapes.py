@@ -1,11 +1,25 @@
-"""Holds raw answers against botocore's model, more strictly than botocore's parser does.
+"""Holds raw requests and answers against botocore's model, more strictly than botocore itself does.
 
-botocore drops what it does not know. A member, a type or an enumerated value that the model lacks is
-an error here.
+botocore drops what it does not know. A member, a type, an enumerated value or a size that the model
+lacks is an error here.
 """
 
 import json
 import re
+
+import botocore.validate
+
+API = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference"
+
+# What AWS documents and the model does not hold: operation, member, most entries or characters.
+DOCUMENTED_LIMITS = {
+    ("DescribeServices", "services"): 10,  # API_DescribeServices.html
+    ("DescribeTasks", "tasks"): 100,  # API_DescribeTasks.html
+    ("DescribeClusters", "clusters"): 100,  # API_DescribeClusters.html
+    ("DescribeServiceDeployments", "serviceDeploymentArns"): 20,  # API_DescribeServiceDeployments.html
+    ("CreateService", "clientToken"): 36,  # API_CreateService.html
+    ("RunTask", "clientToken"): 64,  # API_RunTask.html
+}
 
 # Errors that any API of AWS may answer with, and so no operation lists.
 COMMON_ERRORS = {
@@ -46,6 +60,19 @@ def judge_error(operation_model, response_dict, body, problems):
         problems.append(f"{code} with HTTP status {response_dict['status_code']}")
 
 
+def judge_request(operation_model, request):
+    """Every way in which AWS could refuse a request for its form, as far as the model and the pages say."""
+    problems = []
+    report = botocore.validate.ParamValidator().validate(request, operation_model.input_shape)
+    if report.has_errors():
+        problems.append(report.generate_report())
+    judge(operation_model.input_shape, request, operation_model.name, problems)
+    for (operation, member), most in DOCUMENTED_LIMITS.items():
+        if operation == operation_model.name and len(request.get(member, "")) > most:
+            problems.append(f"{operation}.{member}: more than {most}, see {API}/API_{operation}.html")
+    return problems
+
+
 def judge(shape, value, path, problems):
     """Notes every way in which a value is not of its shape."""
     if shape is None:
@@ -64,6 +91,7 @@ def judge(shape, value, path, problems):
         "double": (int, float),
         "float": (int, float),
         "timestamp": (int, float),
+        "blob": str,
     }[kind]
     is_boolean = isinstance(value, bool)
     if not isinstance(value, expected) or (is_boolean and kind != "boolean"):
@@ -86,3 +114,24 @@ def judge(shape, value, path, problems):
             judge(shape.member, member, f"{path}[{index}]", problems)
     elif kind == "string" and shape.enum and value not in shape.enum:
         problems.append(f"{path}: {value!r} is none of {shape.enum}")
+    judge_size(shape, value, path, problems)
+
+
+def judge_size(shape, value, path, problems):
+    size = value if isinstance(value, (int, float)) else len(value)
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is not None and size < least:
+        problems.append(f"{path}: {value!r} is under the least, {least}")
+    if most is not None and size > most:
+        problems.append(f"{path}: {value!r} is over the most, {most}")
+    pattern = shape.metadata.get("pattern")
+    if pattern and isinstance(value, str) and not understood(pattern).fullmatch(value):
+        problems.append(f"{path}: {value!r} does not match {pattern}")
+
+
+def understood(pattern):
+    """The pattern, or one that lets all pass: some use classes of Java's that Python has no word for."""
+    try:
+        return re.compile(pattern)
+    except re.error:
+        return re.compile(r"[\s\S]*")

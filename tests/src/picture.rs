@@ -65,6 +65,8 @@ impl Picture {
                 path("local"),
                 "--region".to_owned(),
                 "eu-west-1".to_owned(),
+                "--journal".to_owned(),
+                journal()?.display().to_string(),
             ],
         )?;
         let line = local.line("http://").await?;
@@ -209,6 +211,13 @@ impl Picture {
         ensure!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     }
+}
+
+/// Where the requests of this test's programs are written down, for the judges in `tests/python`.
+fn journal() -> Result<PathBuf> {
+    let local = binary("coxswain-local")?;
+    let target = local.ancestors().nth(2).context("a program stands in target/PROFILE")?;
+    Ok(target.join(format!("tmp/requests/picture-{}.jsonl", std::process::id())))
 }
 
 /// Images of the example: a tag is the api's version, and one is given a setting that the api refuses.

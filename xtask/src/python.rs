@@ -1,4 +1,5 @@
-//! The judges that we did not write: boto3 and the AWS CLI, in a virtual environment of their own.
+//! The judges that we did not write, in virtual environments of their own: boto3, the AWS CLI, ecs-deploy,
+//! moto, MiniStack.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -15,6 +16,10 @@ pub(crate) fn run() -> Result<()> {
         .args(["-m", "pytest", "-q", "tests/python"])
         .env("COXSWAIN_LOCAL", programs.join("coxswain-local"))
         .env("COXSWAIN_API", programs.join("coxswain-api"))
+        .env("COXSWAIN_CONTROLLER", programs.join("coxswain-controller"))
+        .env("COXSWAIN_COX", programs.join("cox"))
+        .env("COXSWAIN_MINISTACK", ministack()?)
+        .env("COXSWAIN_REQUESTS", requests())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .current_dir(&root)
         .status()
@@ -23,29 +28,51 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The virtual environment's Python.
+/// Where the Rust tests write down what they send to AWS's APIs: cargo's folder for tests' files.
+fn requests() -> PathBuf {
+    crate::programs().join("../tmp/requests")
+}
+
+/// Forgets what earlier runs sent, so that what is judged is what this one sends.
+pub(crate) fn forget_requests() -> Result<()> {
+    let folder = requests();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Sets everything up.
+pub(crate) fn environments() -> Result<()> {
+    environment()?;
+    ministack().map(drop)
+}
+
+/// The Python that has the judges and their tools.
+pub(crate) fn environment() -> Result<PathBuf> {
+    set_up("venv", "tests/python/requirements.txt")
+}
+
+/// The Python that has MiniStack, which insists on a botocore of its own.
+fn ministack() -> Result<PathBuf> {
+    set_up("ministack", "tests/python/ministack.txt")
+}
+
+/// Makes a virtual environment, unless it stands already, and gives its Python.
 ///
 /// The requirements are pinned; a copy beside the environment says for which it was made.
-pub(crate) fn environment() -> Result<PathBuf> {
+fn set_up(name: &str, requirements: &str) -> Result<PathBuf> {
     let root = crate::workspace_root();
-    let wanted = fs::read_to_string(root.join("tests/python/requirements.txt"))?;
-    let folder = root.join("target/xtask/venv");
+    let wanted = fs::read_to_string(root.join(requirements))?;
+    let folder = root.join("target/xtask").join(name);
     let python = folder.join("bin/python");
     let stamp = folder.join("requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
         return Ok(python);
     }
     fs::create_dir_all(root.join("target/xtask"))?;
-    run_in(&root, "python3", &["-m", "venv", "--clear", "target/xtask/venv"])?;
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-        "tests/python/requirements.txt",
-    ];
+    run_in(&root, "python3", &["-m", "venv", "--clear", &folder.to_string_lossy()])?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements];
     run_in(&root, &python.to_string_lossy(), &install)?;
     fs::write(stamp, wanted)?;
     Ok(python)

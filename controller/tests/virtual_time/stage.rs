@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use coxswain_controller::{
     report::{Report, Reporter, SourceReport},
     source::{DirectorySource, POLL_INTERVAL},
 };
-use coxswain_local_aws::{Config, InProcess, LocalAws, Script, ScriptedDriver, Time, Timing};
+use coxswain_local_aws::{Config, InProcess, Journal, LocalAws, Script, ScriptedDriver, Time, Timing};
 use coxswain_manifest::Key;
 use coxswain_plan::{ConditionType, Record};
 use coxswain_runtime::{Clock, TokioClock};
@@ -26,6 +26,12 @@ use tokio::sync::{mpsc::unbounded_channel, watch};
 use tokio_util::sync::CancellationToken;
 
 const BASE_MS: u64 = 1_767_225_600_000;
+
+/// What the controller sends in all scenarios, for the judges in `tests/python`.
+static JOURNAL: LazyLock<Arc<Journal>> = LazyLock::new(|| {
+    let name = format!("requests/virtual-time-{}.jsonl", std::process::id());
+    Arc::new(Journal::open(&std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)).unwrap())
+});
 
 /// No scenario waits longer for anything, in virtual time.
 const PATIENCE: Duration = Duration::from_hours(1);
@@ -177,6 +183,7 @@ impl Stage {
             region: "eu-west-1".to_owned(),
             seed: Some(7),
             requests_kept: 100_000,
+            journal: Some(JOURNAL.clone()),
             timing,
             ..Config::default()
         };

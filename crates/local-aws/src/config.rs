@@ -1,6 +1,8 @@
 //! What a local ECS is told at its start.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use crate::journal::Journal;
 
 /// Where the local ECS pretends to be, and how it behaves.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub struct Config {
     pub timing: Timing,
     /// How many requests are remembered for reading back; the oldest are forgotten first.
     pub requests_kept: usize,
+    /// Where every distinct request is written down; nowhere without it.
+    pub journal: Option<Arc<Journal>>,
     /// Whether an `UpdateService` that names only values that stand already starts a deployment.
     ///
     /// What AWS does is not documented, so it is a switch; the default is no deployment.
@@ -29,6 +33,7 @@ impl Default for Config {
             seed: None,
             timing: Timing::default(),
             requests_kept: 1_000,
+            journal: None,
             identical_update_deploys: false,
         }
     }

@@ -48,6 +48,7 @@ mod error;
 mod fault;
 mod id;
 mod image;
+mod journal;
 mod local;
 mod logs;
 mod process;
@@ -69,6 +70,7 @@ pub use driver::{
 pub use error::ApiError;
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
 pub use image::{ImageEntry, ImageMap, ImageMapError};
+pub use journal::Journal;
 pub use local::LocalAws;
 pub use process::{ProcessConfig, ProcessDriver, shim_main_if_asked};
 pub use recorder::Recorded;

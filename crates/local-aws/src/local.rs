@@ -13,6 +13,7 @@ use crate::{
     error::ApiError,
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
+    journal::Journal,
     recorder::{Recorded, Recorder},
     ssm::Parameters,
 };
@@ -29,6 +30,7 @@ pub struct LocalAws {
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
     pub(crate) registries: Registries,
+    pub(crate) journal: Option<Arc<Journal>>,
     parameters: Mutex<Parameters>,
     state: Mutex<State>,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
@@ -51,6 +53,7 @@ impl LocalAws {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
             registries: Registries::new(&config.account, &config.region),
+            journal: config.journal.clone(),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),

@@ -87,6 +87,7 @@ fn start_logging(options: &Options) -> Result<(), Failure> {
 async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     options.check_address()?;
     let images = options.image_map()?;
+    let settings = options.config()?;
     let parameters = options.parameters()?;
     let state = StateFolder::make(options.state.clone())?;
     // Before anything runs, so that no signal is missed.
@@ -102,7 +103,7 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
         clock: clock.clone(),
     };
     let driver = Arc::new(ProcessDriver::new(config, sender));
-    let local = Arc::new(LocalAws::new(options.config(), clock, driver.clone(), events));
+    let local = Arc::new(LocalAws::new(settings, clock, driver.clone(), events));
     for (name, value) in parameters {
         local.put_parameter(&name, &value).map_err(|source| Failure::Parameter(name, source))?;
     }

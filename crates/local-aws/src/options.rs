@@ -1,9 +1,9 @@
 //! The command line of `coxswain-local`.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use coxswain_local_aws::{Config, FaultRule, ImageMap, ImageMapError, Timing};
+use coxswain_local_aws::{Config, FaultRule, ImageMap, ImageMapError, Journal, Timing};
 
 /// A local ECS: AWS's own protocol, tasks as processes of this machine, ECS's rules for rollouts.
 ///
@@ -62,6 +62,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 
+    /// A file to which every distinct request is appended, as JSON, one to a line.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
     /// What is logged to standard error, such as `debug` or `coxswain_local_aws=debug`.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "COXSWAIN_LOCAL_LOG")]
     pub(crate) log: String,
@@ -90,6 +94,8 @@ pub(crate) enum OptionsError {
     Remote(SocketAddr),
     #[error("the image map cannot be used")]
     Images(#[from] ImageMapError),
+    #[error("cannot open the journal {}", path.display())]
+    Journal { path: PathBuf, source: std::io::Error },
     #[error("cannot read the parameters in {}", path.display())]
     ReadParameters { path: PathBuf, source: std::io::Error },
     #[error("{} is not {{\"NAME\": \"VALUE\"}}", path.display())]
@@ -106,18 +112,22 @@ impl Options {
         }
     }
 
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Result<Config, OptionsError> {
         let mut timing = Timing::default();
         if let Some(seconds) = self.healthy_after {
             timing.healthy_after = Duration::from_secs(seconds);
         }
-        Config {
+        let open = |path: &PathBuf| {
+            Journal::open(path).map_err(|source| OptionsError::Journal { path: path.clone(), source })
+        };
+        Ok(Config {
             account: self.account.clone(),
             region: self.region.clone(),
             seed: self.seed,
             timing,
+            journal: self.journal.as_ref().map(open).transpose()?.map(Arc::new),
             ..Config::default()
-        }
+        })
     }
 
     pub(crate) fn image_map(&self) -> Result<ImageMap, OptionsError> {

@@ -55,12 +55,7 @@ impl Recorder {
         if self.capacity == 0 {
             return;
         }
-        let mut request = request.clone();
-        if service == "ssm"
-            && let Some(value) = request.get_mut("Value")
-        {
-            *value = Value::from("***");
-        }
+        let request = without_secrets(service, request);
         let mut entries = self.lock();
         if entries.len() >= self.capacity {
             entries.pop_front();
@@ -75,6 +70,17 @@ impl Recorder {
     pub(crate) fn clear(&self) {
         self.lock().clear();
     }
+}
+
+/// The request with `***` for what may be a secret: a parameter's value.
+pub(crate) fn without_secrets(service: &str, request: &Value) -> Value {
+    let mut request = request.clone();
+    if service == "ssm"
+        && let Some(value) = request.get_mut("Value")
+    {
+        *value = Value::from("***");
+    }
+    request
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@
 
 use bytes::Bytes;
 use coxswain_ecs_shapes::{Api, Operation, ecr, ecs, logs, ssm};
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, USER_AGENT},
+};
 use serde_json::{Map, Value, json};
 
-use crate::{admin, error::ApiError, fault::Fault, local::LocalAws, validate};
+use crate::{admin, error::ApiError, fault::Fault, local::LocalAws, recorder, validate};
 
 /// The connection was cut: no answer comes, whether or not the request had its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +40,10 @@ impl LocalAws {
             Err(error) => return Ok(self.respond(Err(error))),
         };
         let names = (api.service, operation.name);
+        if let Some(journal) = &self.journal {
+            let client = request.headers().get(USER_AGENT).and_then(|client| client.to_str().ok());
+            journal.note(names, client, &recorder::without_secrets(api.service, &body));
+        }
         let fault = self.faults.choose(api.service, operation.name, &body);
         if let Some(delay) = fault.delay() {
             tokio::time::sleep(delay).await;

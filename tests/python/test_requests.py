@@ -1,0 +1,93 @@
+"""What the programs sent in the Rust tests, held against botocore's model.
+
+The tests that run before write every distinct request down; see `Journal` in `crates/local-aws`.
+"""
+
+import json
+import os
+import pathlib
+
+import botocore.session
+import pytest
+
+import shapes
+
+SESSION = botocore.session.get_session()
+
+# Whatever else changes: without these the controller of the tests did not do its work.
+SURELY_SENT = {
+    "CreateService",
+    "DescribeServices",
+    "DescribeTaskDefinition",
+    "GetParameters",
+    "ListServiceDeployments",
+    "RegisterTaskDefinition",
+    "UpdateService",
+}
+
+
+def model(service, operation):
+    return SESSION.get_service_model(service).operation_model(operation)
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """Every distinct request of the AWS SDK for Rust, which is what the controller and `cox` use."""
+    folder = pathlib.Path(os.environ["COXSWAIN_REQUESTS"])
+    files = sorted(folder.glob("*.jsonl"))
+    assert files, f"no journal in {folder}: run `cargo test --workspace` first, as `cargo xtask ci` does"
+    distinct = {line for file in files for line in file.read_text().splitlines()}
+    requests = [json.loads(line) for line in distinct]
+    assert {"full": True} not in requests, "a journal had no room for all requests"
+    return [request for request in requests if (request["client"] or "").startswith("aws-sdk-rust/")]
+
+
+def test_every_request_is_one_that_the_model_allows(sent):
+    assert SURELY_SENT <= {request["operation"] for request in sent}
+    problems = {}
+    for request in sent:
+        found = shapes.judge_request(model(request["service"], request["operation"]), request["request"])
+        if found:
+            problems.setdefault("\n".join(found), request)
+    assert not problems, "\n\n".join(f"{text}\n  in {json.dumps(one)}" for text, one in problems.items())
+    forms = {(request["operation"], *sorted(members(request["request"]))) for request in sent}
+    print(f"\n{len(sent)} distinct requests of {len(forms)} forms")
+
+
+def members(value, path=""):
+    """The paths of all members that a request has."""
+    yield path
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from members(member, f"{path}.{name}")
+    elif isinstance(value, list):
+        for member in value:
+            yield from members(member, f"{path}[]")
+
+
+REGISTER = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1"}]}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_", "problem"),
+    [
+        ("ecs", "RegisterTaskDefinition", REGISTER | {"moon": 1}, "no such member"),
+        ("ecs", "RegisterTaskDefinition", {"family": "web"}, "containerDefinitions"),
+        ("ecs", "RegisterTaskDefinition", REGISTER | {"networkMode": "moon"}, "is none of"),
+        ("ecs", "RegisterTaskDefinition", REGISTER | {"cpu": 256}, "is no string"),
+        ("ecs", "UpdateService", {"service": "web", "desiredCount": "2"}, "is no integer"),
+        ("ecs", "UpdateService", {"service": "web", "forceNewDeployment": 1}, "is no boolean"),
+        ("ecs", "ListServices", {"maxResults": None}, "is no integer"),
+        ("ecs", "DescribeServices", {"services": ["web"] * 11}, "more than 10"),
+        ("ssm", "GetParameters", {"Names": ["/a"] * 11}, "over the most, 10"),
+        ("ssm", "GetParameters", {"Names": []}, "under the least, 1"),
+        ("logs", "GetLogEvents", {"logStreamName": "a:b"}, "does not match"),
+    ],
+)
+def test_the_judge_finds_what_is_wrong(service, operation, request_, problem):
+    problems = shapes.judge_request(model(service, operation), request_)
+    assert problem in "\n".join(problems)
+
+
+def test_the_judge_finds_nothing_in_what_is_right():
+    assert shapes.judge_request(model("ecs", "RegisterTaskDefinition"), REGISTER) == []
