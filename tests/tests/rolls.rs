@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use coxswain_tests::{picture::Picture, traffic::Traffic};
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edited_version_rolls_without_one_failed_request() -> Result<()> {
@@ -26,6 +27,28 @@ async fn an_edited_version_rolls_without_one_failed_request() -> Result<()> {
 
     let (table, _) = picture.cox_exits(&["get"], 0).await?;
     ensure!(table.contains("api") && table.contains("Synced") && table.contains("Healthy"), "{table}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_named_by_its_tag_runs_by_its_digest_and_a_tag_that_is_missing_blocks() -> Result<()> {
+    let picture = Picture::start().await?;
+    picture.settled("api").await?;
+    let plain = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1.0";
+    picture.edit("api.yaml", plain, "${image:api:1.1}")?;
+    picture.cox_exits(&["wait", "service/api"], 0).await?;
+    let revision = picture.ecs.call("DescribeTaskDefinition", json!({"taskDefinition": "api"})).await?;
+    let image = revision["taskDefinition"]["containerDefinitions"][0]["image"].as_str().unwrap_or_default();
+    let registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api@sha256:";
+    ensure!(image.starts_with(registry) && image.len() == registry.len() + 64, "{image}");
+
+    picture.edit("api.yaml", "${image:api:1.1}", "${image:shop:1.1}")?;
+    let blocked = picture.condition("api", "Blocked", "True").await?;
+    ensure!(
+        blocked["summary"].as_str().is_some_and(|text| text.contains("no repository shop")),
+        "{blocked:#}"
+    );
+    ensure!(picture.ecs.revisions("api").await? == 2, "nothing was registered for it");
     Ok(())
 }
 

@@ -11,7 +11,8 @@
 //! # Limits
 //!
 //! Nothing can be pushed, and there is no manifest to read: `BatchGetImage` is not done. A pattern with a
-//! star has every tag, of which only those are listed that were asked for by name before.
+//! star has every tag, of which only those are listed that were asked for by name before; for the same
+//! reason repositories are described by name only.
 
 use serde_json::{Map, Value, json};
 
@@ -44,6 +45,7 @@ impl Registries {
     ) -> Result<Value, ApiError> {
         match operation {
             "DescribeImages" => self.describe_images(request, driver),
+            "DescribeRepositories" => self.describe_repositories(request, driver),
             other => Err(not_done("ecr", other)),
         }
     }
@@ -80,11 +82,30 @@ impl Registries {
         Ok(Value::Object(answer))
     }
 
+    /// Repositories by name; one that is missing fails the whole request, as in ECR.
+    fn describe_repositories(&self, request: &Value, driver: &dyn TaskDriver) -> Result<Value, ApiError> {
+        let names = request.items("repositoryNames");
+        if names.is_empty() {
+            let text = "This local ECR describes repositories by name only: patterns of the image map have no \
+                        end of them.";
+            return Err(ApiError::new("UnsupportedFeatureException", text));
+        }
+        let repositories = names.iter().map(|name| {
+            let repository = self.named(request, name.as_str().unwrap_or_default());
+            let is_there = driver.tags(&repository.uri).is_some();
+            if is_there { Ok(repository.describe(&self.region)) } else { Err(repository.not_found()) }
+        });
+        Ok(json!({"repositories": repositories.collect::<Result<Vec<_>, _>>()?}))
+    }
+
     fn repository(&self, request: &Value) -> Repository {
+        self.named(request, request.text("repositoryName").unwrap_or_default())
+    }
+
+    fn named(&self, request: &Value, name: &str) -> Repository {
         let registry = request.text("registryId").unwrap_or(&self.account).to_owned();
-        let name = request.text("repositoryName").unwrap_or_default().to_owned();
         let uri = format!("{registry}.dkr.ecr.{}.amazonaws.com/{name}", self.region);
-        Repository { registry, name, uri }
+        Repository { registry, name: name.to_owned(), uri }
     }
 }
 
@@ -133,6 +154,15 @@ impl Repository {
             self.name, self.registry, self.uri
         );
         ApiError::new("RepositoryNotFoundException", text)
+    }
+
+    fn describe(&self, region: &str) -> Value {
+        json!({
+            "registryId": self.registry,
+            "repositoryName": self.name,
+            "repositoryArn": format!("arn:aws:ecr:{region}:{}:repository/{}", self.registry, self.name),
+            "repositoryUri": self.uri,
+        })
     }
 
     fn show(&self, image: &Image) -> Value {

@@ -89,6 +89,25 @@ async fn a_tag_has_a_digest_and_the_digest_leads_back_to_it() {
 }
 
 #[tokio::test]
+async fn a_repository_is_described_by_name_with_the_uri_that_image_references_use() {
+    let state = tempfile::tempdir().unwrap();
+    let local = mapped(&state);
+    let found =
+        call(&local, "DescribeRepositories", json!({"repositoryNames": ["web", "api"]})).await.unwrap();
+    assert_eq!(found["repositories"][0]["repositoryUri"], format!("{REGISTRY}/web"));
+    assert_eq!(
+        found["repositories"][1]["repositoryArn"],
+        "arn:aws:ecr:us-east-1:123456789012:repository/api"
+    );
+    let one_is_missing = json!({"repositoryNames": ["web", "shop"]});
+    let (code, message) = call(&local, "DescribeRepositories", one_is_missing).await.unwrap_err();
+    assert_eq!(code, "RepositoryNotFoundException");
+    assert!(message.contains("'shop'"), "{message}");
+    let (code, _) = call(&local, "DescribeRepositories", json!({})).await.unwrap_err();
+    assert_eq!(code, "UnsupportedFeatureException");
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_told_in_ecrs_words() {
     let state = tempfile::tempdir().unwrap();
     let local = mapped(&state);
