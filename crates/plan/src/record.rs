@@ -87,10 +87,14 @@ impl Record {
     }
 
     /// Remembers a revision, and forgets the oldest that nothing refers to.
+    ///
+    /// An ARN that is known with another digest is another definition now: a local ECS that was started
+    /// anew counts its revisions from 1. What was known of the earlier one says nothing of it.
     pub fn remember(&mut self, digest: TaskDefinitionDigest, arn: String) {
-        if self.revisions.iter().any(|revision| revision.arn == arn) {
+        if self.revisions.iter().any(|revision| revision.arn == arn && revision.digest == digest) {
             return;
         }
+        self.revisions.retain(|revision| revision.arn != arn);
         self.revisions.push(Revision { digest, arn, good: false });
         while self.revisions.len() > REVISIONS_KEPT {
             let kept = [
@@ -205,4 +209,26 @@ pub struct Correction {
     pub at: Timestamp,
     /// The fields that were corrected.
     pub paths: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(digit: char) -> TaskDefinitionDigest {
+        format!("v1:sha256:{}", digit.to_string().repeat(64)).parse().unwrap()
+    }
+
+    #[test]
+    fn an_arn_that_comes_with_another_digest_is_another_revision_and_not_known_to_be_good() {
+        let mut record = Record::new(Key::service("dev", "api"));
+        record.remember(digest('a'), "arn:1".to_owned());
+        record.revisions[0].good = true;
+        record.remember(digest('a'), "arn:1".to_owned());
+        assert!(record.was_good("arn:1"));
+        record.remember(digest('b'), "arn:1".to_owned());
+        assert!(!record.was_good("arn:1"));
+        assert_eq!(record.revision(&digest('a')), None);
+        assert_eq!(record.revision(&digest('b')).map(|revision| revision.arn.as_str()), Some("arn:1"));
+    }
 }
