@@ -30,6 +30,9 @@ IMAGES = {
     "job": "echo $GREETING; exit ${CODE:-0}",
 }
 
+# Beside the Python that runs this: never another one that the machine may have.
+AWS = pathlib.Path(sys.executable).parent / "aws"
+
 CREDENTIALS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "example"}
 
 
@@ -43,6 +46,9 @@ class Local:
         for name, script in IMAGES.items():
             entry = {"image": name, "entryPoint": ["/bin/sh", "-c"], "command": [script]}
             entries.append(entry | {"environment": {"VERSION": "{tag}"}})
+        # What a task can ask about itself is asked by clients that we did not write.
+        entries.append({"image": "python", "entryPoint": [sys.executable, "-c"], "command": ["pass"]})
+        entries.append({"image": "aws", "entryPoint": [sys.executable, str(AWS)], "command": ["help"]})
         image_file = folder / "images.json"
         image_file.write_text(json.dumps({"images": entries}))
         self.log_file = folder / "coxswain-local.log"

@@ -33,6 +33,12 @@ impl Time {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// As RFC 3339 writes it, in UTC.
+    pub fn to_text(self) -> String {
+        let millis = i64::try_from(self.0).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX).to_string()
+    }
+
     /// The wire's form: seconds since the epoch, with a fraction.
     pub fn to_json(self) -> Value {
         // Milliseconds stay under 2^53 for 285,000 years, so no digit is lost.

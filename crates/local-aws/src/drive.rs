@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Time,
-    driver::{TaskEvent, TaskEventKind},
+    driver::{TaskEvent, TaskEventKind, TaskSpec},
     ecs::{Effect, Start, StopCode},
     local::LocalAws,
     scheduler,
@@ -79,31 +79,53 @@ impl LocalAws {
         }
     }
 
-    /// Starts a task with its secrets; without one of them it fails to start.
-    fn start(&self, Start { mut task, secrets }: Start) {
+    /// Starts a task with all that it needs; without it, it fails to start.
+    fn start(&self, start: Start) {
+        let Start { mut task, secrets, files } = start;
+        let prepared = self.prepare(&mut task, secrets, files.first());
+        let Err(reason) = prepared else { return self.driver.start(task) };
+        let now = self.clock.now();
+        let mut state = self.state();
+        for spec in task.containers {
+            let task_id = task.task_id.clone();
+            let kind = TaskEventKind::CannotStart(reason.clone());
+            let event = TaskEvent { task_id, container: spec.name, kind };
+            scheduler::task_event(&mut state, event, now);
+        }
+    }
+
+    /// Puts secrets and ECS's own variables into the containers' environment; an error is the task's
+    /// stopped reason.
+    fn prepare(
+        &self,
+        task: &mut TaskSpec,
+        secrets: Vec<(String, String, String)>,
+        file: Option<&String>,
+    ) -> Result<(), String> {
+        if let Some(file) = file {
+            return Err(format!(
+                "ResourceInitializationError: failed to download env files: this local AWS has no S3, which \
+                 {file} is in"
+            ));
+        }
         for (container, variable, value_from) in secrets {
-            let value = self.parameters().secret(&value_from);
-            match value {
-                Ok(value) => {
-                    let spec = task.containers.iter_mut().find(|spec| spec.name == container);
-                    if let Some(spec) = spec {
-                        spec.environment.insert(variable, value);
-                    }
-                }
-                Err(reason) => {
-                    let now = self.clock.now();
-                    let mut state = self.state();
-                    for spec in task.containers {
-                        let task_id = task.task_id.clone();
-                        let kind = TaskEventKind::CannotStart(reason.clone());
-                        let event = TaskEvent { task_id, container: spec.name, kind };
-                        scheduler::task_event(&mut state, event, now);
-                    }
-                    return;
-                }
+            let value = self.parameters().secret(&value_from)?;
+            if let Some(spec) = task.containers.iter_mut().find(|spec| spec.name == container) {
+                spec.environment.insert(variable, value);
             }
         }
-        self.driver.start(task);
+        // The driver reads programs for their digest: not while everybody else waits.
+        let digests: Vec<_> = task.containers.iter().map(|spec| self.driver.image(&spec.image)).collect();
+        let around = self.surroundings();
+        let mut state = self.state();
+        if let Some(known) = state.tasks.get_mut(&task.task_id) {
+            for (container, image) in known.containers.iter_mut().zip(digests) {
+                container.image_digest = image.map(|image| image.digest);
+            }
+        }
+        state
+            .equip(task, &around)
+            .map_err(|error| format!("ResourceInitializationError: no randomness for its paths: {error}"))
     }
 
     async fn sleep_until(&self, at: Option<Time>) {

@@ -30,6 +30,9 @@ pub trait TaskDriver: Debug + Send + Sync + 'static {
     /// The tags of a repository, as far as they are known; `None` where there is no such repository.
     fn tags(&self, repository: &str) -> Option<Vec<String>>;
 
+    /// What a running container uses; `None` where it does not run, or nothing can be measured.
+    fn usage(&self, task_id: &str, container: &str) -> Option<Usage>;
+
     /// The last lines that a container wrote, oldest first; empty where nothing is known.
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine>;
 }
@@ -127,6 +130,31 @@ pub enum TaskEventKind {
         /// A container reason such as `OutOfMemoryError: ...`.
         reason: Option<String>,
     },
+}
+
+/// What a container uses of the machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Its programs' own time, ended ones included.
+    pub cpu_user: Duration,
+    /// Time of the kernel on behalf of them.
+    pub cpu_system: Duration,
+    /// Units: bytes.
+    pub memory: u64,
+    /// The most at a time, added up over its processes. Units: bytes.
+    pub memory_peak: u64,
+    /// How many processes it has.
+    pub processes: u64,
+    /// From storage.
+    pub bytes_read: u64,
+    /// To storage.
+    pub bytes_written: u64,
+    /// What all processors of the machine did since its start, idleness included.
+    pub machine_cpu: Duration,
+    /// Units: bytes.
+    pub machine_memory: u64,
+    /// How many processors the machine has.
+    pub cpus: u64,
 }
 
 /// A line that a container wrote.

@@ -51,6 +51,7 @@ mod image;
 mod journal;
 mod local;
 mod logs;
+mod metadata;
 mod process;
 mod recorder;
 mod registry;
@@ -66,6 +67,7 @@ pub use config::{Config, Timing};
 pub use connector::InProcess;
 pub use driver::{
     ContainerSpec, HealthCheck, LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, TaskSpec,
+    Usage,
 };
 pub use error::ApiError;
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};

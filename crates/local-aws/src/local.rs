@@ -14,6 +14,7 @@ use crate::{
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
     journal::Journal,
+    metadata::Surroundings,
     recorder::{Recorded, Recorder},
     ssm::Parameters,
 };
@@ -32,6 +33,7 @@ pub struct LocalAws {
     pub(crate) registries: Registries,
     pub(crate) journal: Option<Arc<Journal>>,
     parameters: Mutex<Parameters>,
+    around: Mutex<Surroundings>,
     state: Mutex<State>,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
     changed: Notify,
@@ -55,6 +57,7 @@ impl LocalAws {
             registries: Registries::new(&config.account, &config.region),
             journal: config.journal.clone(),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
+            around: Mutex::new(Surroundings { url: None, region: config.region.clone() }),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),
             state: Mutex::new(State::new(config, random)),
@@ -83,6 +86,17 @@ impl LocalAws {
     /// Where Systems Manager would refuse the name or the value.
     pub fn put_parameter(&self, name: &str, value: &str) -> Result<(), ApiError> {
         self.parameters().seed(name, value, self.clock.now())
+    }
+
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        self.around.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says under which URL the [`server`](Self::server) is reached. Tasks that start from now on find
+    /// their metadata and credentials there; without it they have none.
+    pub fn served_at(&self, url: &str) {
+        let url = Some(url.trim_end_matches('/').to_owned());
+        self.around.lock().unwrap_or_else(PoisonError::into_inner).url = url;
     }
 
     /// Tells the loop that a request changed something.

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::Clock,
-    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec},
+    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec, Usage},
     registry::{Image, Registry},
 };
 
@@ -193,6 +193,10 @@ impl TaskDriver for ScriptedDriver {
 
     fn tags(&self, repository: &str) -> Option<Vec<String>> {
         Some(self.registry.tags(repository))
+    }
+
+    fn usage(&self, _task_id: &str, _container: &str) -> Option<Usage> {
+        None
     }
 
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {

@@ -197,13 +197,15 @@ impl LocalEcs {
         }
         let listener = listen(0).await.map_err(|error| cannot("open the local ECS", &error))?;
         let address = listener.local_addr().map_err(|error| cannot("open the local ECS", &error))?;
+        let endpoint = format!("http://{address}");
+        local.served_at(&endpoint);
         let drain = Drain::new();
         let watch = drain.watch();
         let end = CancellationToken::new();
         drop(watch.spawn(serve(listener, local.clone().server(), watch.clone())));
         let token = end.clone();
         drop(watch.spawn(async move { local.run(token).await }));
-        Ok(Self { driver, endpoint: format!("http://{address}"), end, drain })
+        Ok(Self { driver, endpoint, end, drain })
     }
 
     async fn close(self) {

@@ -4,6 +4,9 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use crate::id::Random;
 
+/// All of them, as a subnet is written.
+pub(super) const RANGE: &str = "127.64.0.0/10";
+
 /// The first address, 127.64.0.1: Linux answers on all of 127.0.0.0/8 without further ado.
 const FIRST: u32 = u32::from_be_bytes([127, 64, 0, 1]);
 

@@ -36,6 +36,8 @@ pub(crate) struct Start {
     pub(crate) task: TaskSpec,
     /// Container, variable and `valueFrom` of each secret.
     pub(crate) secrets: Vec<(String, String, String)>,
+    /// Objects in S3 that hold more of its environment.
+    pub(crate) files: Vec<String>,
 }
 
 /// Services to look at, alarms, and effects that wait for the driver.

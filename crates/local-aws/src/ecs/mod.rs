@@ -33,7 +33,7 @@ pub(crate) use service_deployment::{
     BreakerRecord, NO_CANDIDATE, ServiceDeployment, ServiceDeploymentStatus,
 };
 pub(crate) use task::{
-    Container, ContainerStatus, Health, LaunchRequest, StopCode, Task, TaskStatus, Verdict,
+    Container, ContainerStatus, Health, LaunchRequest, Place, StopCode, Task, TaskStatus, Verdict,
 };
 
 use self::{
@@ -61,6 +61,8 @@ pub(crate) struct State {
     clusters: BTreeMap<String, Cluster>,
     families: BTreeMap<String, Family>,
     run_task_calls: RunTaskCalls,
+    /// Who asks under which id of the metadata endpoint.
+    pub(crate) places: BTreeMap<String, Place>,
 }
 
 impl State {
@@ -80,6 +82,7 @@ impl State {
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
             run_task_calls: RunTaskCalls::default(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -94,6 +97,7 @@ impl State {
     /// Stops describing a STOPPED task.
     pub(crate) fn forget_task(&mut self, id: &str) {
         let Some(task) = self.tasks.remove(id) else { return };
+        self.close_paths(&task);
         if let Some(cluster) = self.clusters.get_mut(&task.cluster) {
             cluster.tasks.remove(id);
         }

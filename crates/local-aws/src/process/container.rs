@@ -111,6 +111,10 @@ impl Container {
         invocation: &Invocation,
         mut output: JoinSet<()>,
     ) -> i32 {
+        let own = (self.task.task_id.clone(), self.spec.name.clone());
+        if let Some(shim) = process.pid() {
+            self.shared.shims().insert(own.clone(), shim);
+        }
         self.report(TaskEventKind::Started);
         self.progress.send_replace(Progress::Running { healthy: false });
         let exit_code = tokio::select! {
@@ -122,6 +126,7 @@ impl Container {
             Some(exit_code) => exit_code,
             None => self.end(&mut process).await,
         };
+        self.shared.shims().remove(&own);
         // What it wrote last is there before its end is known.
         let _ = time::timeout(LAST_OUTPUT, async { while output.join_next().await.is_some() {} }).await;
         exit_code

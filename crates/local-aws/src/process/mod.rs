@@ -22,21 +22,23 @@ mod log;
 mod order;
 mod shim;
 mod supervised;
+mod usage;
 
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
+use rustix::process::Pid;
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{container::Container, log::LogBook, order::Progress};
 use crate::{
     clock::Clock,
-    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec},
+    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec, Usage},
     image::ImageMap,
     registry::{Image, Registry},
 };
@@ -85,6 +87,8 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     logs: LogBook,
     registry: Registry,
+    /// The shims of running containers, by task and container.
+    shims: Mutex<HashMap<(String, String), Pid>>,
     events: TaskEventSender,
 }
 
@@ -97,6 +101,10 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     fn images(&self) -> Arc<ImageMap> {
         Arc::clone(&self.images.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn shims(&self) -> MutexGuard<'_, HashMap<(String, String), Pid>> {
+        self.shims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn folder(&self, task_id: &str) -> PathBuf {
@@ -136,6 +144,7 @@ impl ProcessDriver {
             clock: config.clock,
             logs: LogBook::new(KEPT_TASKS),
             registry: Registry::default(),
+            shims: Mutex::default(),
             events,
         };
         for earlier in shared.earlier_tasks() {
@@ -212,6 +221,12 @@ impl TaskDriver for ProcessDriver {
         tags.sort();
         tags.dedup();
         Some(tags)
+    }
+
+    fn usage(&self, task_id: &str, container: &str) -> Option<Usage> {
+        let container = (task_id.to_owned(), container.to_owned());
+        let shim = self.shared.shims().get(&container).copied()?;
+        usage::under(shim)
     }
 
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {

@@ -73,6 +73,11 @@ impl Supervised {
         Ok(Self { shim, reports: BufReader::new(reports).lines(), orders, program: None })
     }
 
+    /// The shim's own id, while it is not known to have ended.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.shim.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    }
+
     /// The pipes of the program's output, once.
     pub(super) fn take_output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.shim.stdout.take(), self.shim.stderr.take())

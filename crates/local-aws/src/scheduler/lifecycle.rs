@@ -54,6 +54,7 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
         TaskEventKind::Started => {
             container.status = ContainerStatus::Running;
             container.started = true;
+            container.started_at = Some(now);
             task.pull_stopped_at.get_or_insert(now);
         }
         TaskEventKind::CannotStart(reason) => {
@@ -61,10 +62,14 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
             container.reason = Some(reason.clone());
             failure = Some((StopCode::TaskFailedToStart, reason));
         }
-        TaskEventKind::Health { healthy } => container.healthy = Some(healthy),
+        TaskEventKind::Health { healthy } => {
+            container.healthy = Some(healthy);
+            container.health_at = Some(now);
+        }
         TaskEventKind::Exited { exit_code, reason } => {
             container.status = ContainerStatus::Stopped;
             container.exit_code = exit_code;
+            container.finished_at = Some(now);
             container.reason = reason;
             if essential {
                 failure = Some((

@@ -13,6 +13,8 @@ mod history;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
+mod metadata;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod read_back;

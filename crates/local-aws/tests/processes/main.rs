@@ -12,3 +12,5 @@ mod health;
 mod program;
 #[cfg(test)]
 mod starts;
+#[cfg(test)]
+mod usage;

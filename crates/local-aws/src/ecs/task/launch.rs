@@ -10,7 +10,7 @@ use super::{
         tag::Tags,
         task_definition::{TaskDefinition, health_check, seconds},
     },
-    Attachment, Container, ContainerStatus, Place, Task, TaskStatus, Verdict,
+    Attachment, Container, ContainerStatus, Position, Task, TaskStatus, Verdict,
 };
 use crate::{
     clock::Time,
@@ -100,7 +100,7 @@ impl State {
             None if fargate_provider => "FARGATE".to_owned(),
             None => "EC2".to_owned(),
         };
-        let place = Place {
+        let place = Position {
             platform_version: (launch_type == "FARGATE").then(|| "1.4.0".to_owned()),
             launch_type: Some(launch_type),
             capacity_provider: provider,
@@ -136,6 +136,8 @@ impl State {
             stop_code: None,
             stopped_reason: None,
             stop_timeout_seconds: stop_timeout_seconds.unwrap_or(STOP_TIMEOUT),
+            credentials: None,
+            paths: Vec::new(),
         };
         self.agenda.alarm(now.after(self.timing.provisioning), Alarm::Task(id.clone()));
         self.tasks.insert(id.clone(), task);
@@ -160,6 +162,10 @@ impl State {
             healthy: None,
             exit_code: None,
             reason: None,
+            image_digest: None,
+            started_at: None,
+            finished_at: None,
+            health_at: None,
         }
     }
 
@@ -183,7 +189,7 @@ impl State {
     pub(crate) fn start_of(&mut self, id: &str, now: Time) -> Option<Start> {
         let task = self.tasks.get(id)?;
         let overrides = task.overrides.items("containerOverrides");
-        let mut secrets = Vec::new();
+        let (mut secrets, mut files) = (Vec::new(), Vec::new());
         let mut containers = Vec::new();
         for definition in task.definition.containers() {
             let name = definition.text("name").unwrap_or_default();
@@ -193,6 +199,11 @@ impl State {
                 if let (Some(variable), Some(from)) = (secret.text("name"), secret.text("valueFrom")) {
                     secrets.push((name.to_owned(), variable.to_owned(), from.to_owned()));
                 }
+            }
+            // An override adds to the definition's files.
+            for owner in std::iter::once(definition).chain(own) {
+                let named = owner.items("environmentFiles").iter().filter_map(|file| file.text("value"));
+                files.extend(named.map(str::to_owned));
             }
             self.log_streams.add(definition, id, now);
         }
@@ -204,7 +215,7 @@ impl State {
             address: task.address,
             containers,
         };
-        Some(Start { task, secrets })
+        Some(Start { task, secrets, files })
     }
 }
 

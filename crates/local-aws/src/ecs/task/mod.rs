@@ -1,6 +1,7 @@
 //! Tasks: what a task is, and how it is read back.
 
 mod launch;
+mod metadata;
 mod operation;
 
 use std::{net::Ipv4Addr, sync::Arc};
@@ -9,8 +10,8 @@ use serde_json::{Value, json};
 
 pub(crate) use self::launch::Request as LaunchRequest;
 pub(super) use self::operation::{RunTaskCalls, describe, list, run, stop};
-use super::{Members, ServiceKey, State, member::set, tag::Tags, task_definition::TaskDefinition};
-use crate::clock::Time;
+use super::{ServiceKey, State, member::set, tag::Tags, task_definition::TaskDefinition};
+use crate::{clock::Time, metadata::Credentials};
 
 /// A task's place in its life.
 ///
@@ -103,6 +104,18 @@ pub(crate) struct Container {
     pub(crate) healthy: Option<bool>,
     pub(crate) exit_code: Option<i32>,
     pub(crate) reason: Option<String>,
+    pub(crate) image_digest: Option<String>,
+    pub(crate) started_at: Option<Time>,
+    pub(crate) finished_at: Option<Time>,
+    /// When its health check's verdict changed last.
+    pub(crate) health_at: Option<Time>,
+}
+
+impl Container {
+    /// Docker's name for it.
+    pub(crate) fn runtime_id(&self) -> &str {
+        &self.runtime_id
+    }
 }
 
 /// A task.
@@ -115,7 +128,7 @@ pub(crate) struct Task {
     definition: Arc<TaskDefinition>,
     group: String,
     started_by: Option<String>,
-    place: Place,
+    place: Position,
     overrides: Value,
     pub(super) tags: Tags,
     pub(crate) address: Ipv4Addr,
@@ -137,11 +150,24 @@ pub(crate) struct Task {
     pub(crate) stopped_reason: Option<String>,
     /// The longest that its containers may take to stop, in seconds.
     pub(crate) stop_timeout_seconds: u64,
+    /// Of its role, where it has one.
+    pub(crate) credentials: Option<Credentials>,
+    /// The ids under which it finds its metadata and credentials.
+    paths: Vec<String>,
+}
+
+/// Whose question comes in under a path of the metadata endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A container asks about itself or its task.
+    Container { task: String, container: String },
+    /// A task asks for its role's credentials.
+    Credentials { task: String },
 }
 
 /// Where a task runs, as far as that shows.
 #[derive(Debug, Default)]
-struct Place {
+struct Position {
     launch_type: Option<String>,
     capacity_provider: Option<String>,
     platform_version: Option<String>,
@@ -200,6 +226,26 @@ impl Task {
         self.owner.as_ref().map(|(_, number)| *number)
     }
 
+    /// Whether it runs on Fargate.
+    pub(crate) fn is_on_fargate(&self) -> bool {
+        self.place.launch_type.as_deref() == Some("FARGATE")
+    }
+
+    /// The task's role.
+    pub(crate) fn role(&self) -> Option<&str> {
+        self.stated("taskRoleArn")
+    }
+
+    /// The ids of its paths.
+    pub(crate) fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// Adds the id of a path.
+    pub(crate) fn add_path(&mut self, id: &str) {
+        self.paths.push(id.to_owned());
+    }
+
     /// Whether it is on its way to RUNNING.
     pub(crate) fn is_pending(&self) -> bool {
         self.wants_to_run && self.status < TaskStatus::Running
@@ -236,7 +282,7 @@ impl Task {
             "taskDefinitionArn": self.definition.arn,
             "group": self.group,
             "lastStatus": self.status.name(),
-            "desiredStatus": if self.wants_to_run { "RUNNING" } else { "STOPPED" },
+            "desiredStatus": self.desired_status(),
             "healthStatus": self.health().name(),
             "containers": self.containers.iter().map(container).collect::<Vec<_>>(),
             "overrides": self.overrides,
@@ -255,8 +301,8 @@ impl Task {
             ("capacityProviderName", self.place.capacity_provider.as_deref()),
             ("platformVersion", self.place.platform_version.as_deref()),
             ("platformFamily", self.place.platform_version.as_ref().map(|_| "Linux")),
-            ("cpu", self.overrides.text("cpu").or_else(|| self.definition.body.text("cpu"))),
-            ("memory", self.overrides.text("memory").or_else(|| self.definition.body.text("memory"))),
+            ("cpu", self.stated("cpu")),
+            ("memory", self.stated("memory")),
             ("stopCode", self.stop_code.map(StopCode::name)),
             ("stoppedReason", self.stopped_reason.as_deref()),
             ("connectivity", self.pull_started_at.map(|_| "CONNECTED")),
@@ -304,6 +350,9 @@ impl Task {
         });
         if container.started {
             set(&mut shown, "runtimeId", container.runtime_id.as_str());
+        }
+        if let Some(digest) = &container.image_digest {
+            set(&mut shown, "imageDigest", digest.as_str());
         }
         if let Some(memory) = &container.memory {
             set(&mut shown, "memory", memory.as_str());
