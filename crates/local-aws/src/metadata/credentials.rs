@@ -83,7 +83,7 @@ mod tests {
             credentials.show(now).unwrap()
         };
         let first = at(0);
-        assert_eq!(first["Expiration"], "2026-11-18T18:26:40Z", "{first}");
+        assert_eq!(first["Expiration"], "2026-11-18T17:06:40Z", "{first}");
         assert_eq!(first["AccessKeyId"].as_str().unwrap().len(), 20);
         assert_eq!(first["SecretAccessKey"].as_str().unwrap().len(), 40);
         assert_eq!(at(4), first);
@@ -91,7 +91,7 @@ mod tests {
         assert_ne!(second["AccessKeyId"], first["AccessKeyId"]);
         assert_ne!(second["Token"], first["Token"]);
         assert_eq!(second["RoleArn"], first["RoleArn"]);
-        assert_eq!(second["Expiration"], "2026-11-18T23:26:40Z");
+        assert_eq!(second["Expiration"], "2026-11-18T22:06:40Z");
     }
 
     #[test]
