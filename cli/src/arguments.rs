@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use coxswain_manifest::Kind;
 use jiff::SignedDuration;
 
 use crate::exit::TABLE;
@@ -63,6 +64,8 @@ pub(crate) enum Verb {
     /// Run a local ECS, the controller and the example on this machine
     #[cfg(feature = "dev")]
     Dev(DevArguments),
+    /// Write a small environment to begin with
+    Init(InitArguments),
     /// Check manifests, offline
     Validate(ValidateArguments),
     /// Show what differs between the manifests and what is live
@@ -85,6 +88,8 @@ pub(crate) enum Verb {
     Version(VersionArguments),
     /// Say what a field, a fault or a reason is
     Explain(ExplainArguments),
+    /// Print the JSON Schema of manifests, for editors
+    Schema(SchemaArguments),
     /// Print a shell's completion script
     Completion(CompletionArguments),
 }
@@ -349,6 +354,31 @@ pub(crate) struct ExplainArguments {
     /// The form of the answer
     #[arg(short, long, value_enum, default_value = "text")]
     pub(crate) output: OneOutput,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cox init manifests")]
+pub(crate) struct InitArguments {
+    /// The folder of the manifests; what belongs to it and is no manifest is written beside it
+    #[arg(default_value = "manifests", value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cox schema > coxswain.schema.json")]
+pub(crate) struct SchemaArguments {
+    /// Of one kind; without it, of files that hold documents of any kind
+    #[arg(value_parser = kind, value_name = "KIND")]
+    pub(crate) kind: Option<Kind>,
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let known = || Kind::ALL.iter().map(|kind| kind.lowercase());
+    Kind::ALL
+        .iter()
+        .copied()
+        .find(|kind| kind.lowercase().eq_ignore_ascii_case(text))
+        .ok_or_else(|| format!("{text:?} is no kind; write {}", known().collect::<Vec<_>>().join(" or ")))
 }
 
 #[derive(Debug, Args)]

@@ -50,6 +50,7 @@ async fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Fail
         match arguments.verb {
             #[cfg(feature = "dev")]
             Verb::Dev(verb) => Box::pin(cmd::dev::run(verb, terminal)).await,
+            Verb::Init(verb) => cmd::init::run(&verb, terminal),
             Verb::Validate(verb) => cmd::validate::run(&verb, terminal),
             Verb::Diff(verb) => Box::pin(cmd::diff::run(&verb, &globals, terminal)).await,
             Verb::Plan(verb) => Box::pin(cmd::plan::run(&verb, &globals, terminal)).await,
@@ -61,6 +62,7 @@ async fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Fail
             Verb::Retry(verb) => cmd::retry::run(&verb, &globals, terminal).await,
             Verb::Version(verb) => cmd::version::run(&verb, &globals, terminal).await,
             Verb::Explain(verb) => cmd::explain::run(&verb, terminal),
+            Verb::Schema(verb) => cmd::schema::run(&verb, terminal),
             Verb::Completion(verb) => cmd::completion::run(&verb, terminal),
         }
     };

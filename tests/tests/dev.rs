@@ -76,3 +76,18 @@ async fn the_readmes_walk_works_and_leaves_nothing_behind() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_init_writes_runs() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    exits(folder.path(), &["init", "shop"], 0).await?;
+    let mut dev = Program::start_in("cox", &["dev".to_owned(), "shop".to_owned()], folder.path())?;
+    dev.line("http://").await?;
+    let connection = folder.path().join(".coxswain/dev/connection.json");
+    wait_for("the connection file", Duration::from_secs(10), async || Ok(connection.exists().then_some(())))
+        .await?;
+    let told = exits(folder.path(), &["wait", "service/hello"], 0).await?;
+    ensure!(told.contains("2 of 2 tasks running"), "{told}");
+    ensure!(dev.interrupt().await? == Some(0), "it ends in good order");
+    Ok(())
+}

@@ -1,6 +1,5 @@
 //! `cox explain`: what a field of a manifest is, or what the name of a fault or a reason means.
 
-use coxswain_ecs_model::{default_in_words, rule_source};
 use coxswain_manifest::{Code, Field, Kind, nearest};
 use coxswain_plan::Reason;
 use serde::Serialize;
@@ -54,18 +53,9 @@ struct Named {
 #[derive(Serialize)]
 struct Explained {
     #[serde(flatten)]
-    field: Described,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    fields: Vec<Described>,
-}
-
-/// A field with what is taken where it is not written, and the page that says so.
-#[derive(Serialize)]
-struct Described {
-    #[serde(flatten)]
     field: Field,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<Field>,
 }
 
 impl Topics {
@@ -94,9 +84,9 @@ fn explained(field: &Field, is_recursive: bool) -> Explanation {
         if is_recursive {
             open.extend(field.members().into_iter().rev());
         }
-        fields.push(Described::of(field));
+        fields.push(field);
     }
-    Explanation::Field(Explained { field: Described::of(field.clone()), fields })
+    Explanation::Field(Explained { field: field.clone(), fields })
 }
 
 /// The topic is none; the nearest that is.
@@ -118,28 +108,6 @@ fn unknown(topic: &str) -> Failure {
             None => failure(error.to_string()).help(format!("cox explain {} lists its fields", error.owner)),
         },
         Ok(_) => failure(format!("{topic:?} cannot be explained")),
-    }
-}
-
-impl Described {
-    fn of(mut field: Field) -> Self {
-        let ecs = default_in_words(field.owner, field.name);
-        let source = rule_source(field.owner, field.name).filter(|_| ecs.is_some());
-        field.default = field.default.or(ecs);
-        Self { field, source }
-    }
-
-    /// `a whole number, 60-86400, required`.
-    fn words(&self) -> String {
-        let mut words = vec![self.field.type_name.clone()];
-        words.extend(self.field.limits.clone());
-        if !self.field.values.is_empty() {
-            words.push(format!("one of {}", self.field.values.join(" ")));
-        }
-        if self.field.required {
-            words.push("required".to_owned());
-        }
-        words.join(", ")
     }
 }
 
@@ -170,26 +138,29 @@ impl Explanation {
 }
 
 fn field_text(explained: &Explained) -> String {
-    let Explained { field: described, fields } = explained;
+    let Explained { field, fields } = explained;
+    let about = field.about.map_or(String::new(), |about| format!("{about}\n"));
+    let source = field.source.filter(|source| field.page.as_deref() != Some(source));
     let head = [
-        Some(format!("{}\n", described.field.path)),
-        Some(format!("Type:    {}", described.words())),
-        described.field.default.as_ref().map(|default| format!("Default: {default}")),
-        described.source.map(|source| format!("Source:  {source}")),
+        Some(format!("{}\n{about}", field.path)),
+        Some(format!("Type:    {}", field.in_words())),
+        field.default.as_ref().map(|default| format!("Default: {default}")),
+        source.map(|source| format!("Source:  {source}")),
+        field.page.as_ref().map(|page| format!("ECS:     {page}")),
     ];
     let mut text = lines(head.into_iter().flatten());
     if fields.is_empty() {
         return text;
     }
-    let short = |field: &Described| {
-        let below = field.field.path.strip_prefix(&described.field.path).unwrap_or(&field.field.path);
-        below.trim_start_matches('.').to_owned()
+    let short = |below: &Field| {
+        let path = below.path.strip_prefix(&field.path).unwrap_or(&below.path);
+        path.trim_start_matches('.').to_owned()
     };
     let width = fields.iter().map(|field| short(field).len()).max().unwrap_or(0);
     text.push_str("\nFields:\n");
     text.push_str(&lines(fields.iter().map(|field| {
-        let default = field.field.default.as_ref().map(|default| format!("; default {default}"));
-        format!("  {:width$}  {}{}", short(field), field.words(), default.unwrap_or_default())
+        let default = field.default.as_ref().map(|default| format!("; default {default}"));
+        format!("  {:width$}  {}{}", short(field), field.in_words(), default.unwrap_or_default())
     })));
     text
 }

@@ -129,6 +129,15 @@ impl Shape {
         members.binary_search_by(|member| member.name.cmp(name)).ok().and_then(|index| members.get(index))
     }
 
+    /// Whether a text, or a list of texts, can stand for all of it.
+    pub fn is_of_texts(&self) -> bool {
+        match self.kind {
+            Kind::Structure(_) | Kind::Map { .. } => false,
+            Kind::List { item, .. } => item.is_of_texts(),
+            _ => true,
+        }
+    }
+
     /// A list's item shape or a map's value shape.
     pub fn element(&self) -> Option<&'static Shape> {
         match self.kind {

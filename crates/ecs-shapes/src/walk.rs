@@ -28,7 +28,7 @@ pub enum View<'a, N> {
     List(&'a [N]),
     /// Members in the order written.
     Object(Vec<(&'a str, &'a N)>),
-    /// A value that is not known yet (an unresolved reference): fits any shape.
+    /// A value that is not known yet (an unresolved reference): it will be a text or a list of texts.
     Unknown,
 }
 
@@ -196,10 +196,11 @@ impl<'a, N: Node> Walk<'a, '_, N> {
 
     fn node(&mut self, shape: &'static Shape, node: &'a N, parent: Option<&'a N>) {
         match (&shape.kind, node.view()) {
-            (_, View::Null | View::Unknown)
+            (_, View::Null)
             | (Kind::Boolean, View::Boolean(_))
             | (Kind::Blob, View::String(_))
             | (Kind::Timestamp, View::Number(_)) => {}
+            (_, View::Unknown) if shape.is_of_texts() => {}
             (Kind::Structure(_), View::Object(members)) => self.structure(shape, node, &members),
             (Kind::Map { key, value }, View::Object(members)) => {
                 for (name, member) in members {

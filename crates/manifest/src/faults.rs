@@ -229,6 +229,9 @@ pub(crate) fn range<N: PartialEq + std::fmt::Display>(min: Option<N>, max: Optio
 fn type_hints(expected: &str, node: &Tree) -> Vec<String> {
     let text = node.text().unwrap_or("");
     match (expected, text) {
+        _ if node.is_unknown() => {
+            vec!["a reference stands for a text or a list of texts: write the members out".to_owned()]
+        }
         ("true or false", "yes" | "on" | "y" | "Yes" | "On" | "True" | "TRUE" | "YES" | "ON") => {
             vec![format!("write true: in YAML 1.2 {text} is a word like any other")]
         }

@@ -1,5 +1,6 @@
 //! What a field of a manifest is, from the shapes that manifests are judged by.
 
+use coxswain_ecs_model::{default_in_words, rule_source};
 use coxswain_ecs_shapes::{Kind as ShapeKind, Member, Shape};
 use serde::Serialize;
 
@@ -16,6 +17,9 @@ use crate::v1::service::PROGRESS_DEADLINE_SECONDS;
 pub struct Field {
     /// From the kind on: `service.spec.rollout`; an item of a list has its list's path.
     pub path: String,
+    /// What it is for, where it is a field of the kinds' own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<&'static str>,
     /// In words: `a list of objects`.
     #[serde(rename = "type")]
     pub type_name: String,
@@ -27,15 +31,15 @@ pub struct Field {
     /// The allowed values, empty where any is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<&'static str>,
-    /// What Coxswain takes where a field of its own is not written, in words.
+    /// What Coxswain or ECS takes where it is not written, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
-    /// The structure that has the field, as ECS or the kind names it; the kind's own for a document.
-    #[serde(skip)]
-    pub owner: &'static str,
-    /// Its name in that structure.
-    #[serde(skip)]
-    pub name: &'static str,
+    /// The page or published answer that says so of ECS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<&'static str>,
+    /// ECS's page of the structure that has it, where ECS has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     #[serde(skip)]
     shape: &'static Shape,
 }
@@ -88,6 +92,24 @@ impl Field {
         Self::new(kind.lowercase().to_owned(), kind.as_str(), "", v1::document(kind), true)
     }
 
+    /// What it can hold: `a whole number, 60-86400, required`.
+    pub fn in_words(&self) -> String {
+        let mut words = vec![self.type_name.clone()];
+        words.extend(self.limits.clone());
+        if !self.values.is_empty() {
+            words.push(format!("one of {}", self.values.join(" ")));
+        }
+        if self.required {
+            words.push("required".to_owned());
+        }
+        words.join(", ")
+    }
+
+    /// The member of a structure, by its name alone.
+    pub(crate) fn of_member(owner: &'static Shape, member: &Member) -> Self {
+        Self::new(member.name.to_owned(), owner.name, member.name, member.shape, member.required)
+    }
+
     /// The fields directly below, those of a list's items where this is a list; sorted by name.
     pub fn members(&self) -> Vec<Self> {
         let owner = opened(self.shape);
@@ -123,10 +145,27 @@ impl Field {
             ShapeKind::String { values, .. } => values.to_vec(),
             _ => Vec::new(),
         };
-        let type_name = named(shape, false);
-        let default = default(owner, name);
-        Self { path, type_name, required, limits: limits(shape), values, default, owner, name, shape }
+        let ecs = default_in_words(owner, name);
+        let about = v1::about(owner, name);
+        Self {
+            path,
+            about,
+            type_name: named(shape, false),
+            required,
+            limits: limits(shape),
+            values,
+            source: rule_source(owner, name).filter(|_| ecs.is_some()),
+            default: default(owner, name).or(ecs),
+            page: (about.is_none() && !name.is_empty()).then(|| page(owner)),
+            shape,
+        }
     }
+}
+
+/// Where ECS describes a structure.
+fn page(owner: &str) -> String {
+    let name = owner.strip_suffix("Request").unwrap_or(owner);
+    format!("https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_{name}.html")
 }
 
 /// The structure inside lists.
@@ -156,7 +195,7 @@ fn named(shape: &Shape, is_plural: bool) -> String {
     (if is_plural { many } else { one }).to_owned()
 }
 
-/// What is taken for a field of the kinds' own; what ECS takes for its members is not known here.
+/// What is taken for a field of the kinds' own.
 fn default(owner: &str, name: &str) -> Option<String> {
     match (owner, name) {
         ("Rollout", "progressDeadlineSeconds") => Some(PROGRESS_DEADLINE_SECONDS.to_string()),
@@ -196,7 +235,7 @@ mod tests {
         let indexed = Field::at("Service.spec.taskDefinition.containerDefinitions[0].healthCheck.command");
         assert_eq!(indexed.unwrap(), plain);
         assert_eq!((plain.type_name.as_str(), plain.required), ("a list of strings", true));
-        assert_eq!((plain.owner, plain.name), ("HealthCheck", "command"));
+        assert!(plain.page.unwrap().ends_with("/API_HealthCheck.html"));
     }
 
     #[test]
@@ -209,11 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn every_listed_member_is_found_by_its_own_path() {
+    fn every_listed_member_is_found_by_its_own_path_and_says_what_it_is_for() {
         let mut open: Vec<Field> = Kind::ALL.iter().map(|kind| Field::document(*kind)).collect();
         let mut seen = 0;
         while let Some(field) = open.pop() {
             assert_eq!(Field::at(&field.path).as_ref(), Ok(&field));
+            let is_ecs = [".taskDefinition.", ".service."].iter().any(|part| field.path.contains(part));
+            let is_document = !field.path.contains('.');
+            assert_eq!(field.about.is_some(), !is_ecs && !is_document, "{}", field.path);
+            assert_eq!(field.page.is_some(), is_ecs, "{}", field.path);
             seen += 1;
             open.extend(field.members());
         }

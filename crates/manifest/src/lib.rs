@@ -2,7 +2,8 @@
 //!
 //! Start with [`load`]: files in, every object and every error of every file out. [`Loaded::resolve`]
 //! then puts values in the place of references and gives each object in the wire's own JSON, which is
-//! what the planner works on. [`render`] shows a [`Diagnostic`] to people. [`Bundle`] carries files from
+//! what the planner works on. [`render`] shows a [`Diagnostic`] to people, [`schema`] tells editors what
+//! can be written. [`Bundle`] carries files from
 //! where they were published to where they are loaded.
 //!
 //! On the way a file becomes a spanned tree (`yaml`, `json`), its documents are told apart
@@ -30,6 +31,7 @@ mod render;
 mod resolve;
 mod resolved;
 mod rules;
+mod schema;
 mod source;
 mod suggest;
 mod tree;
@@ -50,5 +52,6 @@ pub use render::render;
 pub use resolved::{
     Count, DriftPolicy, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
 };
+pub use schema::schema;
 pub use source::{Location, SourceFile, Sources};
 pub use suggest::nearest;

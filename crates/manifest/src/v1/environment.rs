@@ -21,7 +21,7 @@ pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
             required("cluster", &NAME),
             optional("defaults", defaults),
             optional("policy", &POLICY),
-            optional("region", &STRING),
+            optional("region", &REGION),
             optional("tags", &TAGS),
         ],
     );
@@ -34,9 +34,15 @@ pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
     Shape { name: "Environment", kind: Kind::Structure(members.leak()) }
 });
 
+/// The rules judge it; the pattern is for editors, as the Region's.
 static ACCOUNT: Shape = Shape {
     name: "Account",
-    kind: Kind::String { values: &[], pattern: None, min: Some(12), max: Some(12) },
+    kind: Kind::String { values: &[], pattern: Some("^[0-9]+$"), min: Some(12), max: Some(12) },
+};
+
+static REGION: Shape = Shape {
+    name: "Region",
+    kind: Kind::String { values: &[], pattern: Some("^[a-z0-9-]*-[a-z0-9-]*$"), min: Some(1), max: None },
 };
 
 static POLICY: Shape =

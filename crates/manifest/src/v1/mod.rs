@@ -3,12 +3,15 @@
 //! A kind's whole document is one shape, with the table's request shapes spliced in, so that one walk
 //! judges all of it.
 
+mod about;
 pub(crate) mod environment;
 pub(crate) mod service;
 
 use coxswain_ecs_shapes::{Kind as ShapeKind, Member, Shape, ecs};
 
 use crate::key::Kind;
+
+pub(crate) use about::about;
 
 /// What every manifest's `apiVersion` says.
 pub(crate) const API_VERSION: &str = "coxswain.dev/v1";
@@ -48,9 +51,10 @@ pub(crate) const fn text(name: &'static str) -> Shape {
 }
 
 pub(crate) static STRING: Shape = text("String");
+/// A name as the rules judge it; the pattern is for editors.
 pub(crate) static NAME: Shape = Shape {
     name: "Name",
-    kind: ShapeKind::String { values: &[], pattern: None, min: Some(1), max: Some(255) },
+    kind: ShapeKind::String { values: &[], pattern: Some("^[A-Za-z0-9_-]+$"), min: Some(1), max: Some(255) },
 };
 pub(crate) static BOOLEAN: Shape = Shape { name: "Boolean", kind: ShapeKind::Boolean };
 pub(crate) static METADATA: Shape =
