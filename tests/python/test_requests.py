@@ -1,6 +1,7 @@
 """What the programs sent in the Rust tests, held against botocore's model.
 
-The tests that run before write every distinct request down; see `Journal` in `crates/local-aws`.
+The tests that run before write every distinct request down: `Journal` in `crates/local-aws`, and in
+`crates/store/tests/moto/serve.py`.
 """
 
 import json
@@ -10,6 +11,7 @@ import pathlib
 import botocore.session
 import pytest
 
+import s3_requests
 import shapes
 
 SESSION = botocore.session.get_session()
@@ -20,37 +22,53 @@ SURELY_SENT = {
     "DescribeServices",
     "DescribeTaskDefinition",
     "GetParameters",
+    "GetObject",
+    "ListObjectsV2",
     "ListServiceDeployments",
+    "PutObject",
     "RegisterTaskDefinition",
     "UpdateService",
 }
+
+
+# The servers that write a journal: the local ECS knows the operation, moto's has the request of HTTP.
+TARGETS = {SESSION.get_service_model(name).metadata["targetPrefix"]: name for name in ("ecs", "ssm", "logs", "ecr")}
 
 
 def model(service, operation):
     return SESSION.get_service_model(service).operation_model(operation)
 
 
+def judge(entry):
+    """The operation, the request, and its problems."""
+    request = entry["request"]
+    if "operation" not in entry and request is None:
+        return s3_requests.judge(entry["method"], entry["target"], entry["headers"])
+    if "operation" in entry:
+        service, operation = entry["service"], entry["operation"]
+    else:
+        prefix, operation = entry["headers"]["x-amz-target"].split(".")
+        service = TARGETS[prefix]
+    return operation, request, shapes.judge_request(model(service, operation), request)
+
+
 @pytest.fixture(scope="module")
 def sent():
-    """Every distinct request of the AWS SDK for Rust, which is what the controller and `cox` use."""
+    """Every distinct request of the AWS SDK for Rust, which is what our programs use, judged."""
     folder = pathlib.Path(os.environ["COXSWAIN_REQUESTS"])
     files = sorted(folder.glob("*.jsonl"))
     assert files, f"no journal in {folder}: run `cargo test --workspace` first, as `cargo xtask ci` does"
     distinct = {line for file in files for line in file.read_text().splitlines()}
     requests = [json.loads(line) for line in distinct]
     assert {"full": True} not in requests, "a journal had no room for all requests"
-    return [request for request in requests if (request["client"] or "").startswith("aws-sdk-rust/")]
+    return [judge(request) for request in requests if (request["client"] or "").startswith("aws-sdk-rust/")]
 
 
 def test_every_request_is_one_that_the_model_allows(sent):
-    assert SURELY_SENT <= {request["operation"] for request in sent}
-    problems = {}
-    for request in sent:
-        found = shapes.judge_request(model(request["service"], request["operation"]), request["request"])
-        if found:
-            problems.setdefault("\n".join(found), request)
-    assert not problems, "\n\n".join(f"{text}\n  in {json.dumps(one)}" for text, one in problems.items())
-    forms = {(request["operation"], *sorted(members(request["request"]))) for request in sent}
+    assert SURELY_SENT <= {operation for operation, _, _ in sent}
+    found = {"\n".join(problems): (operation, request) for operation, request, problems in sent if problems}
+    assert not found, "\n\n".join(f"{text}\n  in {one}" for text, one in found.items())
+    forms = {(operation, *sorted(members(request))) for operation, request, _ in sent}
     print(f"\n{len(sent)} distinct requests of {len(forms)} forms")
 
 

@@ -1,7 +1,7 @@
 //! moto, an S3 that we did not write, as a process of this test on a free port.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,6 +26,8 @@ fn start() -> Moto {
     assert!(python.exists(), "there is no {}: run `cargo xtask ci` once", python.display());
     let mut server = Command::new(python)
         .arg(crate_root.join("tests/moto/serve.py"))
+        .arg("--journal")
+        .arg(journal())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -35,6 +37,12 @@ fn start() -> Moto {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let Ok(port) = line.trim().parse() else { panic!("moto did not start: run `cargo xtask ci` once") };
     Moto { port, _alive: server.stdin.take().unwrap() }
+}
+
+/// Where the requests are written down, for the judges in `tests/python`.
+fn journal() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("requests");
+    folder.join(format!("store-{}.jsonl", std::process::id()))
 }
 
 /// What a client needs whose answers come from no account.
