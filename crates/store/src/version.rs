@@ -13,6 +13,11 @@ impl Version {
         Self(text.into())
     }
 
+    /// The version that [`as_str`](Self::as_str) gave this text for.
+    pub fn named(text: &str) -> Self {
+        Self::new(text)
+    }
+
     /// The version as text, for logs; it has no order and no meaning.
     pub fn as_str(&self) -> &str {
         &self.0

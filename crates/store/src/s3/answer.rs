@@ -26,6 +26,8 @@ pub(super) enum Refused {
     NoSuchKey,
     /// 412, or 409 for a write that met another one: the condition does not hold.
     Condition,
+    /// 304: what is there is what the caller has.
+    NotModified,
 }
 
 /// S3's own words, with what AWS needs to find the request.
@@ -88,6 +90,7 @@ impl Answer {
             request_id: error.request_id().map(str::to_owned),
         };
         let refused = match (status, code) {
+            (304, _) => Some(Refused::NotModified),
             (404, "NoSuchKey" | "NotFound") => Some(Refused::NoSuchKey),
             (412, _) | (409, "ConditionalRequestConflict" | "OperationAborted") => Some(Refused::Condition),
             _ => None,
