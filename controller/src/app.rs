@@ -20,7 +20,7 @@ use crate::{
     reconcile::reconcile,
     records::Records,
     report::Reporter,
-    source::{Bundles, Source},
+    source::{Bundles, Expected, Source},
     sweep,
 };
 
@@ -35,6 +35,8 @@ pub struct Settings {
     pub sweep_interval: Duration,
     /// From one look at a rollout to the next.
     pub rollout_interval: Duration,
+    /// The environment that is served; without it, whichever the manifests name.
+    pub environment: Option<String>,
     /// Whether manifests are taken object by object.
     pub object_by_object: bool,
     /// Looks at once. A multiple of ten, so that looks that began together fill whole calls of ten.
@@ -50,6 +52,7 @@ impl Default for Settings {
         Self {
             sweep_interval: Duration::from_mins(1),
             rollout_interval: Duration::from_secs(5),
+            environment: None,
             object_by_object: false,
             concurrency: NonZeroUsize::MIN.saturating_add(39),
             finish_within: Duration::from_secs(20),
@@ -103,7 +106,14 @@ impl Controller {
             aws: aws.clone(),
             reporter,
         });
-        let bundles = Bundles::new(store, aws, clock.clone(), source.describe(), settings.object_by_object);
+        let expected = Expected {
+            from: source.describe(),
+            is_local: source.is_local(),
+            environment: settings.environment.clone(),
+            is_object_by_object: settings.object_by_object,
+            ..Expected::default()
+        };
+        let bundles = Bundles::new(store, aws, clock.clone(), expected);
         let rng = fastrand::Rng::with_seed(settings.seed);
         let backoffs = Backoffs::new(BACKOFF, rng);
         let runner = Runner::new(queue.clone(), settings.concurrency, backoffs, clock);

@@ -50,7 +50,7 @@ pub(crate) async fn run(
 async fn apply(taken: Taken, cx: &Context, queue: &Queue<Key>) {
     tracing::info!(
         reason = taken.report.reason.name(),
-        revision = taken.report.accepted.as_ref().map(|(revision, _)| revision.as_str()),
+        revision = taken.report.accepted.as_ref().map(|accepted| accepted.revision.as_str()),
         "{}",
         taken.report.message
     );

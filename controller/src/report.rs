@@ -3,7 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
-use coxswain_manifest::{BundleDigest, Diagnostic, Key, Sources};
+use coxswain_manifest::{BundleDigest, ContentDigest, Diagnostic, Key};
 use coxswain_plan::{Desired, Observed, Plan, Reason};
 use coxswain_runtime::NextLook;
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     context::Context,
     phase::{PhaseError, Retry},
+    source::{Origin, Verification},
 };
 
 /// Takes reports: the one writer of status.
@@ -104,18 +105,33 @@ pub struct SourceReport {
     pub from: String,
     /// Whether it could be used whole.
     pub is_ready: bool,
-    /// `SourceRead`, `SourceUnreadable` or `InvalidManifest`.
+    /// `SourceRead`, or why not.
     pub reason: Reason,
     /// In words.
     pub message: String,
     /// What is wrong with it, warnings included.
     pub diagnostics: Vec<Diagnostic>,
-    /// The texts that the diagnostics point into.
-    pub sources: Sources,
     /// The digest of what was read, also where it could not be used.
     pub seen: Option<BundleDigest>,
-    /// The revision and digest that stand: `<bundle sequence>.<input number>`.
-    pub accepted: Option<(String, BundleDigest)>,
+    /// The bundle that was refused, where one was.
+    pub refused: Option<ContentDigest>,
+    /// What stands.
+    pub accepted: Option<Accepted>,
     /// The objects that stand.
     pub objects: Vec<Key>,
+}
+
+/// The manifests that stand.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// `<bundle sequence>.<input number>`.
+    pub revision: String,
+    /// What their documents say.
+    pub digest: BundleDigest,
+    /// The bundle's sequence, or the controller's own number of a set of files.
+    pub sequence: u64,
+    /// Where they come from, where they came as a bundle.
+    pub origin: Option<Origin>,
+    /// What is known of who made them; nothing where that is not asked.
+    pub verification: Option<Verification>,
 }

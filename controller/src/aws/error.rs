@@ -149,6 +149,7 @@ fn classify(
         "ServiceNotActiveException"
         | "UpdateInProgressException"
         | "ConflictException"
+        | "ParameterAlreadyExists"
         | "ResourceInUseException" => Failure::Conflict { message },
         "AccessDeniedException"
         | "AccessDenied"

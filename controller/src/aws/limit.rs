@@ -17,6 +17,7 @@ enum Bucket {
     TaskReads,
     TagWrites,
     ParameterReads,
+    ParameterWrites,
     LogReads,
     ImageReads,
 }
@@ -26,7 +27,7 @@ enum Bucket {
 /// Sources: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>; for
 /// parameters and logs the quota pages of Systems Manager and CloudWatch Logs. ECR names no rate for its
 /// Describe calls; ours is careful.
-const QUOTAS: [(Bucket, Quota); 10] = [
+const QUOTAS: [(Bucket, Quota); 11] = [
     (Bucket::ServiceReads, Quota { burst: 100, per_second: 20.0 }),
     (Bucket::ServiceWrites, Quota { burst: 50, per_second: 5.0 }),
     (Bucket::DefinitionReads, Quota { burst: 50, per_second: 20.0 }),
@@ -35,6 +36,7 @@ const QUOTAS: [(Bucket, Quota); 10] = [
     (Bucket::TaskReads, Quota { burst: 100, per_second: 20.0 }),
     (Bucket::TagWrites, Quota { burst: 20, per_second: 10.0 }),
     (Bucket::ParameterReads, Quota { burst: 40, per_second: 40.0 }),
+    (Bucket::ParameterWrites, Quota { burst: 3, per_second: 3.0 }),
     (Bucket::LogReads, Quota { burst: 10, per_second: 10.0 }),
     (Bucket::ImageReads, Quota { burst: 20, per_second: 10.0 }),
 ];
@@ -48,7 +50,8 @@ fn bucket(operation: Operation) -> Bucket {
         Operation::ListServiceDeployments | Operation::DescribeServiceDeployments => Bucket::DeploymentReads,
         Operation::ListTasks | Operation::DescribeTasks => Bucket::TaskReads,
         Operation::TagResource | Operation::UntagResource => Bucket::TagWrites,
-        Operation::GetParameters => Bucket::ParameterReads,
+        Operation::GetParameters | Operation::GetParametersByPath => Bucket::ParameterReads,
+        Operation::PutParameter | Operation::DeleteParameters => Bucket::ParameterWrites,
         Operation::GetLogEvents => Bucket::LogReads,
         Operation::DescribeImages | Operation::DescribeRepositories => Bucket::ImageReads,
     }

@@ -69,7 +69,10 @@ operations! {
     TagResource: Ecs, false, "Sets tags.";
     UntagResource: Ecs, false, "Removes tags.";
     UpdateService: Ecs, false, "Changes a service.";
+    DeleteParameters: Ssm, false, "Removes parameters, at most ten at once.";
     GetParameters: Ssm, true, "Parameters by name, at most ten at once.";
+    GetParametersByPath: Ssm, true, "Parameters under a path, ten a page.";
+    PutParameter: Ssm, false, "Sets a parameter.";
     GetLogEvents: Logs, true, "Lines of a log stream.";
     DescribeImages: Ecr, true, "An image of a repository by its tag.";
     DescribeRepositories: Ecr, true, "A repository by its name.";

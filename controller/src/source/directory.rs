@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    Source,
-    read::{Found, ReadError, find, read},
+    ReadError, Reading, Source,
+    read::{Found, find, read},
 };
 
 /// A change is read once nothing has changed for so long: an editor writes in several steps.
@@ -110,7 +110,11 @@ impl Source for DirectorySource {
         self.root.display().to_string()
     }
 
-    async fn next(&mut self) -> Result<Vec<SourceFile>, ReadError> {
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    async fn next(&mut self) -> Result<Reading, ReadError> {
         loop {
             self.watch();
             if self.told.is_some() {
@@ -136,7 +140,7 @@ impl Source for DirectorySource {
             };
             if self.told.as_ref() != Some(&telling) {
                 self.told = Some(telling);
-                return files;
+                return files.map(Reading::Files);
             }
         }
     }
@@ -182,7 +186,8 @@ mod tests {
 
     async fn texts(source: &mut DirectorySource) -> Vec<String> {
         let next = timeout(Duration::from_secs(20), source.next()).await.unwrap();
-        next.unwrap().into_iter().map(|file| String::from_utf8(file.content).unwrap()).collect()
+        let Ok(Reading::Files(files)) = next else { panic!("no files: {next:?}") };
+        files.into_iter().map(|file| String::from_utf8(file.content).unwrap()).collect()
     }
 
     #[tokio::test]

@@ -2,55 +2,27 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use coxswain_manifest::SourceFile;
 
+use super::ReadError;
+
 /// A larger file is not read at all. Smaller ones are still refused by the manifests' own limit, which
 /// names the file and its size.
-const MOST_BYTES_OF_A_FILE: u64 = 16 << 20;
+pub(super) const MOST_BYTES_OF_A_FILE: u64 = 16 << 20;
 
 /// All files together; they are kept in memory and in the store.
-const MOST_BYTES: u64 = 64 << 20;
+pub(super) const MOST_BYTES: u64 = 64 << 20;
 
 /// Files and folders together.
-const MOST_ENTRIES: usize = 20_000;
+pub(super) const MOST_ENTRIES: usize = 20_000;
 
 /// Folders within folders.
 const DEEPEST: usize = 32;
-
-/// Why a directory could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The operating system refused.
-    #[error("cannot read {path}: {problem}")]
-    Io {
-        /// What was to be read.
-        path: String,
-        /// The system's words.
-        problem: String,
-    },
-    /// There is more than is read.
-    #[error("{path}: {what}; at most {limit} can be read")]
-    TooMuch {
-        /// Where it was too much.
-        path: String,
-        /// What there is.
-        what: String,
-        /// The limit.
-        limit: String,
-    },
-}
-
-impl ReadError {
-    fn io(path: &Path, error: &io::Error) -> Self {
-        Self::Io { path: path.display().to_string(), problem: error.to_string() }
-    }
-}
 
 /// A file that was found, and by what its content is told to have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::{
     history::{Entry, History},
     kept::Kept,
     memory::{Memory, Part},
-    source::SourceStatus,
+    source::{BundleStatus, SourceStatus},
     word::{Health, Sync},
 };
 use crate::{
@@ -219,7 +219,9 @@ impl Reporter for StatusBoard {
             self.note(report.at, "source".to_owned(), condition.reason, condition.message.clone());
         }
         if let (true, Some(revision)) = (is_new_revision, &after.revision) {
-            let message = format!("revision {revision} stands: {} objects", after.objects.len());
+            let origin = after.bundle.as_ref().and_then(BundleStatus::origin);
+            let origin = origin.map(|origin| format!(", {origin}")).unwrap_or_default();
+            let message = format!("revision {revision} stands: {} objects{origin}", after.objects.len());
             self.note(report.at, "source".to_owned(), Reason::SourceRead, message);
         }
         self.metrics.source_ready(report.is_ready);
@@ -247,7 +249,7 @@ impl StatusBoard {
                             .is_some_and(|old| old.status == ConditionStatus::True)
                 }
                 ConditionType::Synced | ConditionType::Ready => true,
-                ConditionType::Progressing | ConditionType::SourceReady => {
+                ConditionType::Progressing | ConditionType::SourceReady | ConditionType::SourceVerified => {
                     condition.reason == Reason::ProgressDeadlineExceeded
                 }
             };

@@ -195,9 +195,15 @@ pub(crate) fn source(second: i64) -> crate::report::SourceReport {
         reason: Reason::SourceRead,
         message: "the manifests are valid".to_owned(),
         diagnostics: Vec::new(),
-        sources: coxswain_manifest::Sources::default(),
         seen: None,
-        accepted: Some(("1.0".to_owned(), coxswain_manifest::load(Vec::new()).bundle_digest().clone())),
+        refused: None,
+        accepted: Some(crate::report::Accepted {
+            revision: "1.0".to_owned(),
+            digest: coxswain_manifest::load(Vec::new()).bundle_digest().clone(),
+            sequence: 1,
+            origin: None,
+            verification: None,
+        }),
         objects: vec![key()],
     }
 }

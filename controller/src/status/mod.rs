@@ -26,7 +26,7 @@ pub use document::{
 pub use event::{EVENTS_KEPT, Event, Gap};
 pub use history::{Entry, Outcome, ROLLOUTS_KEPT};
 pub use mask::MASK;
-pub use source::{Problem, SourceStatus};
+pub use source::{BundleStatus, Problem, SourceStatus};
 pub use word::{Health, Sync};
 
 pub(crate) use kept::chain;

@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Condition, ConditionStatus};
-use crate::report::SourceReport;
+use crate::{
+    report::{Accepted, SourceReport},
+    source::{Origin, Verification},
+};
 
 /// The number of problems that are listed; all are counted.
 const PROBLEMS_LISTED: usize = 100;
@@ -29,6 +32,12 @@ pub struct SourceStatus {
     /// `<bundle sequence>.<input number>` of what stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// The bundle that stands, where the manifests came as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleStatus>,
+    /// Digest of the bundle that was refused last, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_bundle: Option<String>,
     /// The objects that stand.
     pub objects: Vec<String>,
     /// What is wrong, the first hundred.
@@ -39,6 +48,47 @@ pub struct SourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub seen_at: Option<Timestamp>,
+}
+
+/// A bundle, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BundleStatus {
+    /// Its number.
+    pub sequence: u64,
+    /// Its own digest, under which it is kept.
+    pub digest: String,
+    /// The commit in git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Who made the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The commit's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl BundleStatus {
+    fn of(accepted: &Accepted) -> Option<Self> {
+        let Origin { digest, provenance } = accepted.origin.clone()?;
+        Some(Self {
+            sequence: accepted.sequence,
+            digest: digest.to_string(),
+            commit: provenance.commit,
+            author: provenance.author,
+            message: provenance.message,
+        })
+    }
+
+    /// The commit and its author in a few words, where they are known.
+    pub(crate) fn origin(&self) -> Option<String> {
+        let commit = self.commit.as_deref().map(|commit| format!("commit {commit:.12}"));
+        let author = self.author.as_deref().map(|author| format!("by {author}"));
+        let title = self.message.as_deref().and_then(|message| message.lines().next());
+        let title = title.map(|title| format!("{title:?}"));
+        let words: Vec<String> = [commit, author, title].into_iter().flatten().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
 }
 
 /// Something that is wrong with the manifests.
@@ -69,6 +119,8 @@ impl SourceStatus {
             seen_digest: None,
             digest: None,
             revision: None,
+            bundle: None,
+            refused_bundle: None,
             objects: Vec::new(),
             problems: Vec::new(),
             problem_count: 0,
@@ -84,13 +136,22 @@ impl SourceStatus {
             reason: report.reason,
             message: report.message.clone(),
         };
-        let revision = report.accepted.as_ref().map(|(revision, _)| revision.clone());
+        let accepted = report.accepted.as_ref();
+        let verified = accepted.and_then(|accepted| accepted.verification.clone());
+        let verified = verified.map(|Verification { is_verified, reason, message }| {
+            let status = is_verified.into();
+            super::condition::Found { kind: ConditionType::SourceVerified, status, reason, message }
+        });
+        let revision = accepted.map(|accepted| accepted.revision.clone());
+        let found = std::iter::once(found).chain(verified).collect();
         Self {
             from: report.from.clone(),
-            conditions: super::condition::merged(&self.conditions, vec![found], revision.as_ref(), report.at),
+            conditions: super::condition::merged(&self.conditions, found, revision.as_ref(), report.at),
             seen_digest: report.seen.as_ref().map(ToString::to_string),
-            digest: report.accepted.as_ref().map(|(_, digest)| digest.to_string()),
+            digest: accepted.map(|accepted| accepted.digest.to_string()),
             revision,
+            bundle: accepted.and_then(BundleStatus::of),
+            refused_bundle: report.refused.as_ref().map(ToString::to_string),
             objects: report
                 .objects
                 .iter()
@@ -104,12 +165,17 @@ impl SourceStatus {
 
     /// Whether the manifests could be used whole at the last reading.
     pub fn is_ready(&self) -> bool {
-        self.conditions.iter().any(|condition| condition.status == ConditionStatus::True)
+        self.ready().is_some_and(|condition| condition.status == ConditionStatus::True)
+    }
+
+    /// The condition that says whether they could be used; nothing before the first reading.
+    pub fn ready(&self) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == ConditionType::SourceReady)
     }
 
     /// Why, where they could not.
     pub fn reason(&self) -> Option<Reason> {
-        self.conditions.first().map(|condition| condition.reason)
+        self.ready().map(|condition| condition.reason)
     }
 }
 

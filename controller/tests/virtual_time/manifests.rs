@@ -32,7 +32,7 @@ async fn a_broken_bundle_changes_nothing_at_all_and_its_faults_are_told() {
     let report = refused(&stage).await;
     assert_eq!(report.reason, Reason::InvalidManifest);
     assert!(!report.diagnostics.is_empty());
-    assert_eq!(report.accepted.unwrap().0, "1.0");
+    assert_eq!(report.accepted.unwrap().revision, "1.0");
     pass(Duration::from_mins(10)).await;
     assert_eq!(stage.writes().len(), before);
     assert!(stage.reports.of("web").unwrap().error.is_none(), "nothing is called gone");
@@ -132,5 +132,5 @@ async fn a_comment_is_no_new_revision() {
     let (stage, _running) = settled(false).await;
     stage.write("web.yaml", &format!("{}# a comment\n", service("web", "web:1.0", "")));
     pass(POLL_INTERVAL * 3).await;
-    assert_eq!(stage.reports.last_source().unwrap().accepted.unwrap().0, "1.0");
+    assert_eq!(stage.reports.last_source().unwrap().accepted.unwrap().revision, "1.0");
 }

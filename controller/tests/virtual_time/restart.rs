@@ -60,7 +60,7 @@ async fn over_a_broken_directory_the_next_controller_stands_on_the_last_good_man
     assert_eq!(stage.live("api").await["desiredCount"], 2, "drift is still corrected");
     let source = stage.reports.last_source().unwrap();
     assert!(!source.is_ready);
-    assert_eq!(source.accepted.unwrap().0, "1.0");
+    assert_eq!(source.accepted.unwrap().revision, "1.0");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ mod pointer;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::{Loaded, load, load_with_documents};
@@ -142,26 +143,47 @@ impl Bundle {
         standing: Option<&StandingBundle>,
     ) -> Result<Self, BundleError> {
         let refusal = Refusal { bytes, standing };
-        let (header, json) = format::split(&refusal)?;
+        let bundle = Self::read(&refusal)?;
+        if bundle.body.environment != expected_environment {
+            let (found, expected) = (bundle.body.environment, expected_environment.to_owned());
+            let fault = BundleFault::OtherEnvironment { found, expected };
+            return Err(refusal.because(Some(bundle.digest), fault));
+        }
+        standing.map_or(Ok(()), |standing| bundle.follows(standing))?;
+        Ok(bundle)
+    }
+
+    /// Reads a bundle that was taken before and kept since, of whatever environment.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), where it was not kept as it was.
+    pub fn reread(bytes: &[u8]) -> Result<Self, BundleError> {
+        Self::read(&Refusal { bytes, standing: None })
+    }
+
+    fn read(refusal: &Refusal<'_>) -> Result<Self, BundleError> {
+        let (header, json) = format::split(refusal)?;
         let refuse = |fault| refusal.because(Some(header.digest.clone()), fault);
         let found = ContentDigest::of(json);
         if found != header.digest {
             return Err(refuse(BundleFault::Tampered { found }));
         }
         let body = Body::parse(json).map_err(refuse)?;
-        if body.environment != expected_environment {
-            let expected = expected_environment.to_owned();
-            return Err(refuse(BundleFault::OtherEnvironment { found: body.environment, expected }));
-        }
-        if let Some(standing) = standing {
-            if body.sequence < standing.sequence {
-                return Err(refuse(BundleFault::Replayed { sequence: body.sequence }));
-            }
-            if body.sequence == standing.sequence && header.digest != standing.digest {
-                return Err(refuse(BundleFault::SequenceTaken { sequence: body.sequence }));
-            }
-        }
         Ok(Self { body, digest: header.digest, signature: header.signature })
+    }
+
+    /// Whether it may take the place of what stands: it is later, or the very same.
+    ///
+    /// # Errors
+    /// [`BundleFault::Replayed`] and [`BundleFault::SequenceTaken`].
+    pub fn follows(&self, standing: &StandingBundle) -> Result<(), BundleError> {
+        let sequence = self.body.sequence;
+        let fault = match sequence.cmp(&standing.sequence) {
+            Ordering::Less => BundleFault::Replayed { sequence },
+            Ordering::Equal if self.digest != standing.digest => BundleFault::SequenceTaken { sequence },
+            Ordering::Equal | Ordering::Greater => return Ok(()),
+        };
+        Err(BundleError::new(self.digest.clone(), Some(standing), fault))
     }
 
     /// Reads and judges the bundle's files, as [`load`](crate::load) does with files of a directory.
@@ -193,6 +215,24 @@ impl Bundle {
     /// The digest of everything that it says.
     pub fn digest(&self) -> &ContentDigest {
         &self.digest
+    }
+
+    /// The digest of what its documents say, without comments, provenance and sequence.
+    pub fn documents_digest(&self) -> BundleDigest {
+        self.body.documents_digest()
+    }
+
+    /// The same documents under another number, which is another bundle: its signature stays behind.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), for a number that none has.
+    pub fn with_sequence(self, sequence: u64) -> Result<Self, BuildError> {
+        if sequence == 0 {
+            return Err(BuildError::NoSequence);
+        }
+        let mut body = self.body;
+        body.sequence = sequence;
+        Self::seal(body)
     }
 
     /// Where it comes from.

@@ -78,6 +78,17 @@ reasons! {
     Orphaned: "The object is no longer in the manifests; it is left running.", "Delete the service by hand if it is no longer wanted.";
     SourceRead: "The manifests were read and are valid.", "";
     SourceUnreadable: "The manifests cannot be read; the last good ones stand.", "Make the source readable.";
+    SourceUnsettled: "The manifests change while they are read; the last good ones stand.", "Finish the upload; Coxswain looks again by itself.";
+    SourceUnverified: "No signature of the manifests is verified: whoever can write to the source decides what runs.", "Let nobody but the publisher write to the source.";
+    NothingPublished: "Nothing was ever published to the source.", "Run: cox publish --to PLACE.";
+    BundleMissing: "The pointer leads to a bundle that is not there; the last good one stands.", "Publish again.";
+    BundleTorn: "The bundle is not there as a whole; the last good one stands.", "Publish again.";
+    BundleTampered: "The bundle's content is not what its digest says; the last good one stands.", "Find out who can write to the source, and publish again.";
+    BundleMalformed: "What the source holds is no bundle that this version reads; the last good one stands.", "Publish again, with a cox of the controller's version.";
+    BundleTooLarge: "The bundle is larger than any that is taken; the last good one stands.", "Split the environment.";
+    BundleReplayed: "The bundle is older than what stands, which stays.", "Publish again: the next number is above what stands.";
+    SequenceTaken: "Another bundle with the same number stands, and stays.", "Publish again.";
+    OtherEnvironment: "The manifests are of another environment than the one that is served; the last good ones stand.", "Point the controller, or the publisher, at the right place.";
 }
 
 impl std::fmt::Display for Reason {

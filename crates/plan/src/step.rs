@@ -146,6 +146,8 @@ pub enum ConditionType {
     Suspended,
     /// The manifests are readable and valid.
     SourceReady,
+    /// A pinned key signed the manifests that stand.
+    SourceVerified,
 }
 
 /// A condition, as in Kubernetes.

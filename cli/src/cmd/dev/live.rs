@@ -93,7 +93,7 @@ impl Live {
 }
 
 fn source(source: &SourceStatus) -> String {
-    let Some(condition) = source.conditions.first() else { return String::new() };
+    let Some(condition) = source.ready() else { return String::new() };
     let revision =
         source.revision.as_deref().map_or(String::new(), |revision| format!("revision {revision}, "));
     let text = format!("{}: {revision}{}", condition.reason, condition.message);

@@ -63,7 +63,7 @@ pub(crate) fn judge(source: &SourceStatus, disk: Option<&str>, status: Option<Se
 
 /// The manifests were read and not taken.
 fn not_taken(source: &SourceStatus) -> Verdict {
-    let condition = source.conditions.first();
+    let condition = source.ready();
     let message = condition.map_or_else(String::new, |condition| condition.message.clone());
     if condition.map(|condition| condition.reason) != Some(Reason::InvalidManifest) {
         return Verdict::Waiting(format!("the manifests are read and not taken yet: {message}"));
