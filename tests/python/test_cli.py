@@ -26,16 +26,16 @@ def test_a_service_is_created_waited_for_rolled_and_deleted(local, name):
     ).json()["service"]
     assert created["deployments"][0]["rolloutState"] == "IN_PROGRESS"
 
-    def completed(definition):
+    def deployments():
         services = local.aws("ecs", "describe-services", "--cluster", name, "--services", "web").json()["services"]
-        deployments = services[0]["deployments"]
-        return [(d["rolloutState"], d["taskDefinition"]) for d in deployments] == [("COMPLETED", definition)]
+        return [(one["rolloutState"], one["taskDefinition"]) for one in services[0]["deployments"]]
 
-    until("the first deployment is over", lambda: completed(first))
+    until("the first deployment is over", lambda: deployments() == [("COMPLETED", first)])
+    # What a pipeline does: it names the revision, and waits for what is stable.
+    local.aws("ecs", "update-service", *here, "--task-definition", f"{name}:2").json()
     waited = local.aws("ecs", "wait", "services-stable", "--cluster", name, "--services", "web")
     assert waited.code == 0, waited.err
-    local.aws("ecs", "update-service", *here, "--task-definition", f"{name}:2").json()
-    until("the second deployment is over", lambda: completed(second))
+    assert [definition for _, definition in deployments()] == [second]
     tasks = local.aws("ecs", "list-tasks", "--cluster", name, "--service-name", "web").json()["taskArns"]
     described = local.aws("ecs", "describe-tasks", "--cluster", name, "--tasks", *tasks).json()["tasks"]
     assert {task["taskDefinitionArn"] for task in described} == {second}
