@@ -13,7 +13,8 @@ pub(crate) fn run() -> Result<()> {
     let python = environment()?;
     let programs = crate::programs();
     let status = Command::new(python)
-        .args(["-m", "pytest", "-q", "tests/python"])
+        // Four at once, since they mostly wait for tasks to start and to end.
+        .args(["-m", "pytest", "-q", "-n", "4", "tests/python"])
         .env("COXSWAIN_LOCAL", programs.join("coxswain-local"))
         .env("COXSWAIN_API", programs.join("coxswain-api"))
         .env("COXSWAIN_CONTROLLER", programs.join("coxswain-controller"))
