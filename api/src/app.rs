@@ -17,9 +17,11 @@ use crate::clock::Clock;
 use crate::config::Version;
 use crate::problem::Problem;
 use crate::readiness::Readiness;
+use crate::task::Task;
 use crate::webhook;
 
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-api-version");
+const TASK_HEADER: HeaderName = HeaderName::from_static("x-api-task");
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(crate) struct App {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) callers: CallerCheck,
     pub(crate) version: Version,
+    /// The ECS task that this is; `None` outside of one.
+    pub(crate) task: Option<Task>,
     /// The longest body of a webhook. Units: bytes.
     pub(crate) max_body: usize,
     pub(crate) readiness: Readiness,
@@ -46,11 +50,25 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Puts the version on every answer. While the program is ending it also asks clients to open a new
+impl App {
+    /// An answer that says which program, and on ECS which task, gives it.
+    fn tell(&self, name: &str, value: &str) -> Response {
+        let mut told = json!({ name: value, "version": self.version.as_str() });
+        if let (Some(task), Some(members)) = (&self.task, told.as_object_mut()) {
+            members.insert("task".to_owned(), task.to_json());
+        }
+        Json(told).into_response()
+    }
+}
+
+/// Puts version and task on every answer. While the program is ending it also asks clients to open a new
 /// connection next time, which their router then sends elsewhere.
 async fn mark(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(VERSION_HEADER, app.version.header());
+    if let Some(task) = &app.task {
+        response.headers_mut().insert(TASK_HEADER, task.header());
+    }
     if app.readiness.is_ending() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -58,12 +76,12 @@ async fn mark(State(app): State<Arc<App>>, request: Request, next: Next) -> Resp
 }
 
 async fn about(State(app): State<Arc<App>>) -> Response {
-    Json(json!({ "name": "coxswain-api", "version": app.version.as_str() })).into_response()
+    app.tell("name", "coxswain-api")
 }
 
 /// Alive: a restart would not help. It stays so while the program is ending.
 async fn healthz(State(app): State<Arc<App>>) -> Response {
-    Json(json!({ "status": "ok", "version": app.version.as_str() })).into_response()
+    app.tell("status", "ok")
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {
@@ -71,7 +89,7 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
         return Problem::unavailable("Ending", "this task is ending; send new work to another one")
             .into_response();
     }
-    Json(json!({ "status": "ready", "version": app.version.as_str() })).into_response()
+    app.tell("status", "ready")
 }
 
 async fn not_found(uri: Uri) -> Problem {

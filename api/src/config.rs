@@ -62,6 +62,9 @@ pub(crate) struct Settings {
     /// The name that the gateway's assertions are made for, for the identity mode assertion
     #[arg(long, env = "API_ASSERTION_AUDIENCE", value_name = "API_ASSERTION_AUDIENCE")]
     pub(crate) assertion_audience: Option<String>,
+    /// The ECS task metadata endpoint, which says which task this is; ECS sets it
+    #[arg(long, env = "ECS_CONTAINER_METADATA_URI_V4", value_name = "ECS_CONTAINER_METADATA_URI_V4")]
+    pub(crate) task_metadata: Option<String>,
     /// The form of log lines
     #[arg(long, env = "API_LOG", value_name = "API_LOG", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log: LogFormat,
@@ -96,6 +99,8 @@ pub(crate) struct Config {
     pub(crate) callers: Callers,
     pub(crate) store: PathBuf,
     pub(crate) version: Version,
+    /// The URL of the task metadata endpoint; `None` outside of ECS.
+    pub(crate) task_metadata: Option<String>,
     pub(crate) grace: Duration,
     /// Units: bytes.
     pub(crate) max_body: usize,
@@ -177,6 +182,7 @@ impl Settings {
             callers,
             store: self.store.filter(|path| !path.as_os_str().is_empty()).ok_or(ConfigError::NoStore)?,
             version: Version::parse(&self.version)?,
+            task_metadata: self.task_metadata.filter(|endpoint| !endpoint.is_empty()),
             grace: Duration::from_secs(self.grace),
             max_body: usize::try_from(self.max_body).unwrap_or(usize::MAX),
         })
@@ -224,6 +230,7 @@ mod tests {
             max_body: 1024,
             assertion_keys: None,
             assertion_audience: None,
+            task_metadata: None,
             log: LogFormat::Text,
         }
     }

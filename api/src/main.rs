@@ -15,6 +15,8 @@ mod readiness;
 mod server;
 mod signal;
 mod start;
+mod target;
+mod task;
 mod webhook;
 
 use std::error::Error;

@@ -16,6 +16,7 @@ use crate::config::{Callers, Config};
 use crate::readiness::Readiness;
 use crate::server::{Ended, serve};
 use crate::signal::Signals;
+use crate::task::Task;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +48,16 @@ pub(crate) async fn run(config: Config) -> Result<Ended, StartError> {
     let store = DirectoryStore::open(&config.store)
         .await
         .map_err(|source| StartError::Store { path: config.store, source })?;
+    let task = match &config.task_metadata {
+        Some(endpoint) => Some(Task::read(endpoint).await),
+        None => None,
+    };
     let readiness = Readiness::default();
     let app = App {
         store: Arc::new(store),
         callers,
         version: config.version.clone(),
+        task: task.clone(),
         max_body: config.max_body,
         readiness: readiness.clone(),
         clock: clock::system,
@@ -59,7 +65,14 @@ pub(crate) async fn run(config: Config) -> Result<Ended, StartError> {
     let listen = |source| StartError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    tracing::info!("listening on {address} version {}", config.version.as_str());
+    let told = task.as_ref();
+    tracing::info!(
+        task = told.map(Task::id),
+        definition = told.map(Task::definition),
+        zone = told.map(Task::zone),
+        "listening on {address} version {}",
+        config.version.as_str()
+    );
     Ok(serve(listener, router(Arc::new(app)), &readiness, config.grace, || signals.next()).await)
 }
 

@@ -1,5 +1,6 @@
 """The binary itself, and the project's own api as a task."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -114,6 +115,10 @@ def test_the_api_runs_as_a_task_with_a_health_check(tmp_path):
             address = task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"]
             with urllib.request.urlopen(f"http://{address}:8000/healthz", timeout=10) as answer:
                 assert answer.status == 200
+                told = json.load(answer)["task"]
+            task_id = task["taskArn"].rsplit("/", 1)[1]
+            expected = {"id": task_id, "definition": "api:1", "zone": task["availabilityZone"]}
+            assert (told, answer.headers["x-api-task"]) == (expected, task_id)
         ecs.get_waiter("services_stable").wait(cluster="c", services=["api"], WaiterConfig=FAST)
     finally:
         assert local.stop() == 0, local.log()

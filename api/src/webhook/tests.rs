@@ -17,6 +17,7 @@ fn app(store: impl Store + 'static) -> Arc<App> {
         store: Arc::new(store),
         callers: CallerCheck::Anyone,
         version: Version::parse("1.4.0").unwrap(),
+        task: None,
         max_body: 1024,
         readiness: Readiness::default(),
         clock: || "2026-11-25T12:00:00Z".parse().unwrap(),

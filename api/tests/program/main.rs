@@ -13,4 +13,6 @@ mod process;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod task;
+#[cfg(test)]
 mod webhook;
