@@ -99,3 +99,24 @@ def test_a_task_that_does_not_exist_is_a_failure_or_an_error(ecs, stage):
     with pytest.raises(ClientError) as refused:
         ecs.stop_task(cluster=stage.cluster, task="0" * 32)
     assert refused.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+def test_a_protected_task_outlives_scaling_in(ecs, stage):
+    stage.create(stage.register(), count=2)
+    stage.stable()
+    kept = stage.running_tasks()[0]["taskArn"]
+    answer = ecs.update_task_protection(cluster=stage.cluster, tasks=[kept], protectionEnabled=True, expiresInMinutes=5)
+    assert answer["protectedTasks"][0]["protectionEnabled"] and not answer["failures"]
+    stage.update(desiredCount=0)
+    until("the other one is gone", lambda: [task["taskArn"] for task in stage.running_tasks()] == [kept])
+    answer = ecs.get_task_protection(cluster=stage.cluster, tasks=[kept])
+    assert answer["protectedTasks"][0]["expirationDate"].timestamp() > stage.task(kept)["startedAt"].timestamp()
+    ecs.update_task_protection(cluster=stage.cluster, tasks=[kept], protectionEnabled=False)
+    until("it is gone", lambda: not stage.running_tasks())
+
+
+def test_what_is_not_done_is_an_error_that_says_so(ecs, cluster):
+    with pytest.raises(ClientError) as refused:
+        ecs.execute_command(cluster=cluster, task="0" * 32, interactive=True, command="/bin/sh")
+    error = refused.value.response["Error"]
+    assert (error["Code"], "ExecuteCommand" in error["Message"]) == ("UnsupportedFeatureException", True)

@@ -73,6 +73,10 @@ impl LocalAws {
     }
 
     fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
+        // Whether a request is right matters only where somebody would serve it.
+        if api.service == ecs().service && !crate::ecs::is_done(operation.name) {
+            return Err(not_done(api.service, operation.name));
+        }
         let request = validate::request(operation.input, body).map_err(|error| in_words_of(api, error))?;
         let now = self.clock.now();
         if api.service == ssm().service {
@@ -150,8 +154,7 @@ fn in_words_of(api: &Api, error: ApiError) -> ApiError {
 
 /// The honest answer for an operation of the model that is not done here.
 pub(crate) fn not_done(service: &str, operation: &str) -> ApiError {
-    ApiError::new(
-        "UnsupportedFeatureException",
-        format!("This local AWS does not do {service}'s {operation}"),
-    )
+    let why = crate::ecs::why_not(operation).map(|why| format!(": {why}")).unwrap_or_default();
+    let text = format!("This local AWS does not do {service}'s {operation}{why}");
+    ApiError::new("UnsupportedFeatureException", text)
 }

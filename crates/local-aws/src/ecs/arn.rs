@@ -40,6 +40,10 @@ impl Names {
         self.ecs(&format!("task/{cluster}/{id}"))
     }
 
+    pub(super) fn container_instance(&self, cluster: &str, id: &str) -> String {
+        self.ecs(&format!("container-instance/{cluster}/{id}"))
+    }
+
     pub(super) fn container(&self, cluster: &str, task: &str, id: &str) -> String {
         self.ecs(&format!("container/{cluster}/{task}/{id}"))
     }

@@ -9,6 +9,7 @@ mod arn;
 mod cluster;
 mod deployment;
 mod event;
+mod instance;
 mod log_stream;
 mod member;
 mod operation;
@@ -27,7 +28,7 @@ pub(crate) use deployment::{Deployment, Launches, Rollout};
 pub(crate) use event::words;
 pub(crate) use log_stream::LogStream;
 pub(crate) use member::Members;
-pub(crate) use operation::call;
+pub(crate) use operation::{call, is_done, why_not};
 pub(crate) use service::{Service, ServiceKey, ServiceStatus};
 pub(crate) use service_deployment::{
     BreakerRecord, NO_CANDIDATE, ServiceDeployment, ServiceDeploymentStatus,

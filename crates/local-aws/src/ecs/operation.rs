@@ -2,45 +2,81 @@
 
 use serde_json::Value;
 
-use super::{State, cluster, member::set, revision, service, service_deployment, tag, task, task_definition};
+use super::{
+    State, cluster, instance, member::set, revision, service, service_deployment, tag, task, task_definition,
+};
 use crate::{
     clock::Time,
     error::ApiError,
     wire::{Checked, not_done},
 };
 
+/// Serves the request of an operation.
+type Handler = fn(&mut State, &Value, Time) -> Result<Value, ApiError>;
+
+/// What serves an operation; `None` for one that is not done here.
+fn handler(operation: &str) -> Option<Handler> {
+    Some(match operation {
+        "CreateCluster" => |state, request, _| cluster::create(state, request),
+        "DescribeClusters" => |state, request, _| Ok(cluster::describe(state, request)),
+        "ListClusters" => |state, request, _| cluster::list(state, request),
+        "DeleteCluster" => |state, request, _| cluster::delete(state, request),
+        "ListContainerInstances" => |state, request, _| instance::list(state, request),
+        "DescribeContainerInstances" => |state, request, _| instance::describe(state, request),
+        "RegisterTaskDefinition" => task_definition::register,
+        "DescribeTaskDefinition" => |state, request, _| task_definition::describe(state, request),
+        "ListTaskDefinitions" => |state, request, _| task_definition::list(state, request),
+        "ListTaskDefinitionFamilies" => |state, request, _| task_definition::list_families(state, request),
+        "DeregisterTaskDefinition" => task_definition::deregister,
+        "DeleteTaskDefinitions" => task_definition::delete,
+        "CreateService" => service::create,
+        "UpdateService" => service::update,
+        "DeleteService" => |state, request, _| service::delete(state, request),
+        "DescribeServices" => |state, request, _| service::describe(state, request),
+        "ListServices" => |state, request, _| service::list(state, request),
+        "ListServiceDeployments" => |state, request, _| service_deployment::list(state, request),
+        "DescribeServiceDeployments" => |state, request, _| service_deployment::describe(state, request),
+        "StopServiceDeployment" => service_deployment::stop,
+        "DescribeServiceRevisions" => |state, request, _| revision::describe(state, request),
+        "RunTask" => task::run,
+        "StartTask" => |state, request, _| task::start(state, request),
+        "StopTask" => task::stop,
+        "DescribeTasks" => |state, request, _| task::describe(state, request),
+        "ListTasks" => |state, request, _| task::list(state, request),
+        "GetTaskProtection" => |state, request, now| task::get_protection(state, request, now),
+        "UpdateTaskProtection" => task::update_protection,
+        "TagResource" => |state, request, _| tag::tag_resource(state, request),
+        "UntagResource" => |state, request, _| tag::untag_resource(state, request),
+        "ListTagsForResource" => |state, request, _| tag::list_tags(state, request),
+        _ => return None,
+    })
+}
+
+/// Whether an operation is done here.
+pub(crate) fn is_done(operation: &str) -> bool {
+    handler(operation).is_some()
+}
+
+/// Why an operation is not done, where there is more to say than that.
+pub(crate) fn why_not(operation: &str) -> Option<&'static str> {
+    match operation {
+        "ExecuteCommand" => Some("a task's output is in its log, and its processes are this machine's own"),
+        "DiscoverPollEndpoint"
+        | "RegisterContainerInstance"
+        | "SubmitAttachmentStateChanges"
+        | "SubmitContainerStateChange"
+        | "SubmitTaskStateChange" => {
+            Some("it is for the agent of a container instance, and there is no instance here")
+        }
+        _ => None,
+    }
+}
+
 /// Serves one operation, whose request the table has found right.
 pub(crate) fn call(state: &mut State, checked: &Checked, now: Time) -> Result<Value, ApiError> {
-    let request = &checked.request;
-    match checked.operation.name {
-        "CreateCluster" => cluster::create(state, request),
-        "DescribeClusters" => Ok(cluster::describe(state, request)),
-        "ListClusters" => cluster::list(state, request),
-        "DeleteCluster" => cluster::delete(state, request),
-        "RegisterTaskDefinition" => task_definition::register(state, request, now),
-        "DescribeTaskDefinition" => task_definition::describe(state, request),
-        "ListTaskDefinitions" => task_definition::list(state, request),
-        "ListTaskDefinitionFamilies" => task_definition::list_families(state, request),
-        "DeregisterTaskDefinition" => task_definition::deregister(state, request, now),
-        "DeleteTaskDefinitions" => task_definition::delete(state, request, now),
-        "CreateService" => service::create(state, request, now),
-        "UpdateService" => service::update(state, request, now),
-        "DeleteService" => service::delete(state, request),
-        "DescribeServices" => service::describe(state, request),
-        "ListServices" => service::list(state, request),
-        "ListServiceDeployments" => service_deployment::list(state, request),
-        "DescribeServiceDeployments" => service_deployment::describe(state, request),
-        "StopServiceDeployment" => service_deployment::stop(state, request, now),
-        "DescribeServiceRevisions" => revision::describe(state, request),
-        "RunTask" => task::run(state, request, now),
-        "StopTask" => task::stop(state, request, now),
-        "DescribeTasks" => task::describe(state, request),
-        "ListTasks" => task::list(state, request),
-        "TagResource" => tag::tag_resource(state, request),
-        "UntagResource" => tag::untag_resource(state, request),
-        "ListTagsForResource" => tag::list_tags(state, request),
-        other => Err(not_done("ecs", other)),
-    }
+    let name = checked.operation.name;
+    let serve = handler(name).ok_or_else(|| not_done("ecs", name))?;
+    serve(state, &checked.request, now)
 }
 
 /// Adds the token of the next page, if there is one.

@@ -162,6 +162,7 @@ fn situation(state: &State, service: &Service, now: Time) -> Situation {
             id: task.id.clone(),
             is_primary: task.deployment() == primary.map(|primary| primary.number),
             standing: standing(task, grace, state.timing.healthy_after, now)?,
+            is_protected: task.is_protected(now),
         })
     });
     Situation {

@@ -23,6 +23,8 @@ pub(super) struct Member {
     /// Whether the PRIMARY deployment started it.
     pub(super) is_primary: bool,
     pub(super) standing: Standing,
+    /// Neither scaling in nor a deployment stops it.
+    pub(super) is_protected: bool,
 }
 
 /// What the scheduler decides from.
@@ -98,8 +100,9 @@ fn stop_old(members: &[Member], floor: usize, moves: &mut Moves) {
     // right after a first one does not stop what is just coming up.
     let serving_old = old().filter(serves).count();
     let budget = (healthy_new + serving_old).saturating_sub(floor).min(serving_old);
-    moves.stop.extend(old().filter(|member| !serves(member)).map(|member| member.id.clone()));
-    let mut serving: Vec<&Member> = old().filter(serves).collect();
+    let may_stop = || old().filter(|member| !member.is_protected);
+    moves.stop.extend(may_stop().filter(|member| !serves(member)).map(|member| member.id.clone()));
+    let mut serving: Vec<&Member> = may_stop().filter(serves).collect();
     serving.sort_by_key(|member| member.standing);
     moves.stop.extend(serving.into_iter().take(budget).map(|member| member.id.clone()));
 }
@@ -109,7 +112,7 @@ fn stop_surplus(members: &[Member], surplus: usize, moves: &mut Moves) {
     let mut fit: Vec<&Member> = members
         .iter()
         .rev()
-        .filter(|member| member.is_primary && member.standing != Standing::Unhealthy)
+        .filter(|member| member.is_primary && member.standing != Standing::Unhealthy && !member.is_protected)
         .collect();
     fit.sort_by_key(|member| member.standing);
     moves.stop.extend(fit.into_iter().take(surplus).map(|member| member.id.clone()));
@@ -138,17 +141,18 @@ mod tests {
     use super::*;
 
     /// Members from letters: upper case for the PRIMARY's, lower case for old ones; H healthy,
-    /// S settling, P pending, U unhealthy. Ids are the letters with their place.
+    /// S settling, P pending, U unhealthy; X and x healthy and protected. Ids are the letters with their place.
     fn members(letters: &str) -> Vec<Member> {
         let member = |(place, letter): (usize, char)| Member {
             id: format!("{letter}{place}"),
             is_primary: letter.is_ascii_uppercase(),
             standing: match letter.to_ascii_uppercase() {
-                'H' => Standing::Healthy,
+                'H' | 'X' => Standing::Healthy,
                 'S' => Standing::Settling,
                 'P' => Standing::Pending,
                 _ => Standing::Unhealthy,
             },
+            is_protected: letter.eq_ignore_ascii_case(&'X'),
         };
         letters.chars().enumerate().map(member).collect()
     }
@@ -197,6 +201,11 @@ mod tests {
             ("a dead task is replaced", 3, 100, 200, "HH", "+1 -[]"),
             ("an unhealthy task is replaced first", 2, 100, 200, "HU", "+1 -[]"),
             ("and stops when the replacement is healthy", 2, 100, 200, "HUH", "+0 -[U1]"),
+            ("a protected old task stays", 2, 100, 200, "xhHH", "+0 -[h1]"),
+            ("and holds the room that it takes", 2, 100, 150, "xx", "+1 -[]"),
+            ("so that the rest waits for it", 2, 100, 150, "xxH", "+0 -[] stuck"),
+            ("a protected task is not scaled in", 1, 100, 200, "XHX", "+0 -[H1]"),
+            ("though more run than are desired", 1, 100, 200, "XXX", "+0 -[]"),
             ("without room unhealthy ones stop one by one", 2, 50, 100, "UU", "+0 -[U0]"),
         ] {
             assert_eq!(summary(&moves(desired, minimum, maximum, letters)), expected, "{name}");
@@ -238,7 +247,7 @@ mod tests {
 
     #[test]
     fn no_moves_break_the_floor_or_the_cap() {
-        const LETTERS: [char; 8] = ['h', 's', 'p', 'u', 'H', 'S', 'P', 'U'];
+        const LETTERS: [char; 10] = ['h', 's', 'p', 'u', 'x', 'H', 'S', 'P', 'U', 'X'];
         for desired in 0..4 {
             for (minimum, maximum) in [(0, 100), (50, 100), (50, 150), (100, 150), (100, 200), (75, 125)] {
                 for code in 0..LETTERS.len().pow(4) {
@@ -254,6 +263,8 @@ mod tests {
                     let serving = members.iter().filter(|member| member.standing >= Standing::Settling);
                     let left = serving.filter(|member| !stopped(member)).count() as u64;
                     let took_healthy = healthy.clone().any(|member| stopped(&member));
+                    let protected = members.iter().filter(|member| member.is_protected);
+                    assert!(!protected.clone().any(|member| stopped(&member)), "{letters} {moves:?}");
                     let surplus = members.iter().filter(|member| member.is_primary).count() as u64 > desired;
                     assert!(
                         !took_healthy || surplus || left >= floor(desired, minimum),

@@ -17,9 +17,15 @@ mod metadata;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod protection;
+#[cfg(test)]
 mod read_back;
 #[cfg(test)]
 mod rolling;
+#[cfg(test)]
+mod run_task;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl<'a> Request<'a> {
 }
 
 impl State {
-    fn tags_of_definition(&self, definition: &TaskDefinition) -> Tags {
+    pub(super) fn tags_of_definition(&self, definition: &TaskDefinition) -> Tags {
         let family = self.families.get(&definition.family);
         let registered = family.and_then(|family| family.revisions.get(&definition.revision));
         registered.map(|registered| registered.tags.clone()).unwrap_or_default()
@@ -136,6 +136,7 @@ impl State {
             stop_code: None,
             stopped_reason: None,
             stop_timeout_seconds: stop_timeout_seconds.unwrap_or(STOP_TIMEOUT),
+            protected_until: None,
             credentials: None,
             paths: Vec::new(),
         };

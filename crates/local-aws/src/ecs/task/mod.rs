@@ -3,13 +3,19 @@
 mod launch;
 mod metadata;
 mod operation;
+mod protection;
+mod run;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
 use serde_json::{Value, json};
 
 pub(crate) use self::launch::Request as LaunchRequest;
-pub(super) use self::operation::{RunTaskCalls, describe, list, run, stop};
+pub(super) use self::{
+    operation::{describe, list, stop},
+    protection::{get as get_protection, update as update_protection},
+    run::{RunTaskCalls, run, start},
+};
 use super::{ServiceKey, State, member::set, tag::Tags, task_definition::TaskDefinition};
 use crate::{clock::Time, metadata::Credentials};
 
@@ -150,6 +156,7 @@ pub(crate) struct Task {
     pub(crate) stopped_reason: Option<String>,
     /// The longest that its containers may take to stop, in seconds.
     pub(crate) stop_timeout_seconds: u64,
+    protected_until: Option<Time>,
     /// Of its role, where it has one.
     pub(crate) credentials: Option<Credentials>,
     /// The ids under which it finds its metadata and credentials.

@@ -1,5 +1,6 @@
 //! Task sizes: how they are written, and which ones Fargate has.
 
+use super::{super::Members, TaskDefinition};
 use crate::error::ApiError;
 
 /// CPU units of a written size: `"256"`, `"0.25 vCPU"`, `"1vcpu"`. Units.
@@ -52,6 +53,30 @@ pub(super) fn check_size(cpu: Option<u64>, memory: Option<u64>) -> Result<(), Ap
     } else {
         Err(ApiError::client("No Fargate configuration exists for given values."))
     }
+}
+
+/// The members of a task's size that a RunTask overrides, as numbers; refused where Fargate has no such
+/// size, or a text is none.
+pub(in crate::ecs) fn check_size_override(
+    definition: &TaskDefinition,
+    cpu: Option<&str>,
+    memory: Option<&str>,
+) -> Result<Vec<(&'static str, u64)>, ApiError> {
+    let read = |name: &str, text: Option<&str>, units: fn(&str) -> Option<u64>| match text {
+        None => Ok(None),
+        Some(text) => units(text)
+            .map(Some)
+            .ok_or_else(|| ApiError::client(format!("Invalid '{name}' setting for task."))),
+    };
+    let (cpu, memory) = (read("cpu", cpu, cpu_units)?, read("memory", memory, memory_mib)?);
+    let is_for_fargate =
+        definition.body.texts("requiresCompatibilities").any(|compatibility| compatibility == "FARGATE");
+    if is_for_fargate && (cpu.is_some() || memory.is_some()) {
+        let own = |name: &str| definition.body.text(name).and_then(|size| size.parse().ok());
+        check_size(cpu.or_else(|| own("cpu")), memory.or_else(|| own("memory")))?;
+    }
+    let members = [("cpu", cpu), ("memory", memory)];
+    Ok(members.into_iter().filter_map(|(name, size)| size.map(|size| (name, size))).collect())
 }
 
 #[cfg(test)]

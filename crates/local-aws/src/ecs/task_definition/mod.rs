@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 pub(super) use self::{
     container::{health_check, seconds},
+    fargate::check_size_override,
     operation::{DELETION_LOOKS, delete, deregister, describe, list, list_families, register},
 };
 use super::{Members, State, arn, tag::Tags};
