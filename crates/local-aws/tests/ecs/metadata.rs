@@ -67,7 +67,7 @@ async fn ask(lab: &Lab, url: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn the_variables_are_those_that_ecs_sets_and_the_task_definitions_region_wins() {
     let lab = served().await;
-    register(&lab, json!({})).await;
+    register(&lab, json!({"taskRoleArn": ""})).await;
     run(&lab).await;
     let found = environment(&lab);
     assert_eq!(found["AWS_EXECUTION_ENV"], "AWS_ECS_FARGATE");

@@ -240,7 +240,8 @@ impl Task {
 
     /// The task's role.
     pub(crate) fn role(&self) -> Option<&str> {
-        self.stated("taskRoleArn")
+        // Some clients send an empty one where there is none.
+        self.stated("taskRoleArn").filter(|role| !role.is_empty())
     }
 
     /// The ids of its paths.
