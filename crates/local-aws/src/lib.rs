@@ -29,12 +29,12 @@
 //!
 //! # Limits
 //!
-//! Kept and read back, but without effect: load balancers, service discovery, Service Connect,
-//! volumes, roles, placement, deployment alarms, lifecycle hooks and early success criteria. The
-//! strategies `BLUE_GREEN`, `LINEAR` and `CANARY` are rolled, which an event says. Refused by name:
-//! other deployment controllers than `ECS`, and the operations that are not done. Capacity never runs
-//! out, a daemon service has no instance to run on, and signatures are not looked at. Nothing outlives
-//! the process.
+//! `docs/fidelity.md` has all of them, with sources and doubts. Kept and read back, but without effect:
+//! load balancers, service discovery, Service Connect, volumes, placement, deployment alarms, lifecycle
+//! hooks and early success criteria. The strategies `BLUE_GREEN`, `LINEAR` and `CANARY` are rolled, which
+//! an event says. Refused by name: other deployment controllers than `ECS`, and the operations that are
+//! not done. Capacity never runs out, a daemon service has no instance to run on, and signatures are not
+//! looked at. Nothing outlives the process.
 
 mod admin;
 mod clock;
