@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use coxswain_controller::source::SourcePlace;
 use coxswain_manifest::Kind;
 use jiff::SignedDuration;
 
@@ -72,6 +73,8 @@ pub(crate) enum Verb {
     Diff(DiffArguments),
     /// Show what the controller would do
     Plan(PlanArguments),
+    /// Publish manifests to where a controller takes them from
+    Publish(PublishArguments),
     /// List services: what runs, and is it what the manifests say
     Get(GetArguments),
     /// Say everything about one service
@@ -192,6 +195,42 @@ pub(crate) struct PlanArguments {
     /// End with code 1 where something would be done
     #[arg(long)]
     pub(crate) fail_on_changes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cox publish manifests/prod --to s3://example-manifests/prod/\n  \
+                        cox publish manifests/prod --to ssm:/coxswain/prod --dry-run")]
+pub(crate) struct PublishArguments {
+    /// The manifests; without it those of the `cox dev` that runs, else this folder
+    pub(crate) path: Option<PathBuf>,
+
+    /// Where to: s3://BUCKET/PREFIX/ or ssm:/PATH
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) to: SourcePlace,
+
+    /// Only show what would be published, and what it changes
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Publish manifests that are not as committed, too
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+
+    /// Look references up now, and publish their values; without it the controller does, once
+    #[arg(long)]
+    pub(crate) resolve: bool,
+
+    /// Another endpoint for every AWS API
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+
+    /// The AWS Region; without it the manifests', else that of the usual AWS configuration
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(crate) output: OneOutput,
 }
 
 /// The form of a list.

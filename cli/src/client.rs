@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{arguments::Globals, connection::Connection, exit::Failure};
+use crate::{arguments::Globals, connection::Connection, exit::Failure, output::chain};
 
 /// How long an answer may take: a little more than the controller gives itself.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
@@ -221,11 +221,6 @@ fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
         StatusCode::CONFLICT => Refusal::Other(Failure::refused(detail)),
         _ => Refusal::Other(Failure::unreachable(detail)),
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let levels = std::iter::successors(Some(error), |error| error.source());
-    levels.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

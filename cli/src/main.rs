@@ -9,6 +9,7 @@ mod cmd;
 mod config;
 mod connection;
 mod exit;
+mod git;
 mod manifests;
 mod output;
 mod stream;
@@ -54,6 +55,7 @@ async fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Fail
             Verb::Validate(verb) => cmd::validate::run(&verb, terminal),
             Verb::Diff(verb) => Box::pin(cmd::diff::run(&verb, &globals, terminal)).await,
             Verb::Plan(verb) => Box::pin(cmd::plan::run(&verb, &globals, terminal)).await,
+            Verb::Publish(verb) => Box::pin(cmd::publish::run(&verb, terminal)).await,
             Verb::Get(verb) => cmd::get::run(&verb, &globals, terminal).await,
             Verb::Describe(verb) => cmd::describe::run(&verb, &globals, terminal).await,
             Verb::Wait(verb) => cmd::wait::run(&verb, &globals, terminal).await,

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod plan;
 mod preview;
+pub(crate) mod publish;
 pub(crate) mod retry;
 pub(crate) mod schema;
 pub(crate) mod validate;

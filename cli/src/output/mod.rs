@@ -4,6 +4,7 @@ pub(crate) mod cause;
 pub(crate) mod diagnostic;
 pub(crate) mod diff;
 pub(crate) mod json;
+pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod word;
@@ -164,6 +165,12 @@ pub(crate) fn lines(lines: impl IntoIterator<Item = String>) -> String {
         text.push('\n');
     }
     text
+}
+
+/// An error and what caused it, outermost first.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let levels = std::iter::successors(Some(error), |error| error.source());
+    levels.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The last part of an ARN: `api:41`.

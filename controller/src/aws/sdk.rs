@@ -66,10 +66,10 @@ pub struct Location {
     pub http_client: Option<SharedHttpClient>,
 }
 
-impl SdkAws {
-    /// Reads the usual configuration (environment, profile, container and instance metadata) and makes
-    /// the clients.
-    pub async fn connect(location: Location, clock: Arc<dyn Clock>) -> Self {
+impl Location {
+    /// The SDK's configuration with the usual credentials (environment, profile, container and instance
+    /// metadata), read once they are needed.
+    pub async fn load(self, clock: Arc<dyn Clock>) -> SdkConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .retry_config(RetryConfig::disabled())
             .sleep_impl(TokioSleep::new())
@@ -81,13 +81,13 @@ impl SdkAws {
                     .operation_attempt_timeout(CALL_TIMEOUT)
                     .build(),
             );
-        if let Some(region) = location.region {
+        if let Some(region) = self.region {
             loader = loader.region(Region::new(region));
         }
-        if let Some(url) = location.endpoint_url {
+        if let Some(url) = self.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        if location.example_credentials {
+        if self.example_credentials {
             let credentials = aws_sdk_ecs::config::Credentials::new(
                 "AKIAIOSFODNN7EXAMPLE",
                 "example",
@@ -97,10 +97,17 @@ impl SdkAws {
             );
             loader = loader.credentials_provider(credentials);
         }
-        if let Some(client) = location.http_client {
+        if let Some(client) = self.http_client {
             loader = loader.http_client(client);
         }
-        Self::new(&loader.load().await)
+        loader.load().await
+    }
+}
+
+impl SdkAws {
+    /// Reads the configuration, and makes the clients.
+    pub async fn connect(location: Location, clock: Arc<dyn Clock>) -> Self {
+        Self::new(&location.load(clock).await)
     }
 
     /// Makes the clients of a configuration that is complete.

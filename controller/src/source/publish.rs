@@ -34,6 +34,13 @@ pub struct Published {
     mark: Option<Mark>,
 }
 
+impl Published {
+    /// Whether it asks for the same as a draft, whoever published it and why: then nothing is to be published.
+    pub fn holds(&self, draft: &Bundle) -> bool {
+        self.bundle.as_ref().is_some_and(|stands| is_same(stands, draft))
+    }
+}
+
 /// What was published.
 #[derive(Debug)]
 pub struct Publication {

@@ -12,6 +12,7 @@
 //! look at more than one field (`rules`).
 
 mod bundle;
+mod change;
 mod code;
 mod cursor;
 mod diagnostic;
@@ -42,6 +43,7 @@ pub use bundle::{
     BuildError, Bundle, BundleDigest, BundleError, BundleFault, ContentDigest, InvalidDigest,
     MAX_BUNDLE_BYTES, Pointer, Provenance, Signature, StandingBundle,
 };
+pub use change::{ChangeKind, ObjectChange, changes};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use field::{Field, UnknownField};

@@ -298,6 +298,16 @@ fn splice(items: &mut Vec<Tree>) {
 }
 
 impl Template {
+    /// The text with its references as they were written.
+    pub(crate) fn written(&self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Literal(literal) => literal.clone(),
+            Piece::Reference(reference) => reference.written.clone(),
+            Piece::Broken => String::new(),
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
     fn fill(
         &self,
         values: &Values<'_>,

@@ -1,0 +1,79 @@
+//! Why nothing was published, as a way to end and what to do.
+
+use coxswain_controller::{
+    aws::Failure as AwsFailure,
+    source::{PublishError, ShelfError, SourcePlace},
+};
+
+use crate::{exit::Failure, output::chain};
+
+/// What a publisher's rights have to be.
+fn rights(place: &SourcePlace) -> &'static str {
+    match place {
+        SourcePlace::Ssm { .. } => {
+            "are AWS credentials and the Region set, and may they ssm:GetParameters, ssm:GetParametersByPath, \
+             ssm:PutParameter and ssm:DeleteParameters there?"
+        }
+        _ => {
+            "are AWS credentials and the Region set, and may they s3:GetObject and s3:PutObject there, and \
+             s3:ListBucket the bucket?"
+        }
+    }
+}
+
+/// A publication that was refused or failed.
+pub(super) fn refusal(place: &SourcePlace, error: PublishError) -> Failure {
+    let message = chain(&error);
+    match error {
+        PublishError::Build(_) | PublishError::Shelf { source: ShelfError::TooLarge { .. }, .. } => {
+            Failure::invalid(message)
+        }
+        PublishError::OtherEnvironment { .. } | PublishError::NoPointer { .. } => Failure::refused(message),
+        PublishError::Overtaken { .. } => Failure::refused(message)
+            .help("look at what they have published, by --dry-run, and then publish again"),
+        PublishError::InDoubt { .. } => {
+            Failure::unreachable(message).help("publish again: what is there already is not published twice")
+        }
+        PublishError::Shelf { source: ShelfError::Parameters(error), .. }
+            if matches!(error.failure, AwsFailure::Throttled { .. }) =>
+        {
+            Failure::unreachable(message).help("publish again in a minute; nothing is half done")
+        }
+        _ => Failure::unreachable(message).help(rights(place)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coxswain_manifest::BuildError;
+
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_refusal_ends_with_the_code_of_its_kind_and_says_what_to_do() {
+        let place: SourcePlace = "s3://example-manifests/prod/".parse().unwrap();
+        let shown = || place.to_string();
+        let too_large = |place| ShelfError::TooLarge { place, why: "2 MB".to_owned() };
+        for (error, exit, help) in [
+            (PublishError::Build(BuildError::NoSequence), Exit::Invalid, None),
+            (
+                PublishError::OtherEnvironment { place: shown(), found: "a".into(), ours: "b".into() },
+                Exit::Refused,
+                None,
+            ),
+            (PublishError::Overtaken { place: shown() }, Exit::Refused, Some("--dry-run")),
+            (PublishError::Shelf { place: shown(), source: too_large(shown()) }, Exit::Invalid, None),
+            (
+                PublishError::InDoubt { place: shown(), source: too_large(shown()) },
+                Exit::Unreachable,
+                Some("publish again"),
+            ),
+        ] {
+            let failure = refusal(&place, error);
+            assert_eq!(failure.exit, exit, "{failure}");
+            assert_eq!(failure.help.is_some(), help.is_some(), "{failure:?}");
+            assert!(help.is_none_or(|help| failure.help.as_ref().unwrap().contains(help)), "{failure:?}");
+        }
+    }
+}
