@@ -1,5 +1,7 @@
 """Single tasks, their ends, secrets and logs, as boto3 sees them."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -53,7 +55,7 @@ def test_an_image_that_does_not_exist_fails_the_task(stage):
     assert "exitCode" not in task["containers"][0]
 
 
-def test_secrets_come_from_systems_manager_and_a_missing_one_fails_the_task(ssm, logs, stage, name):
+def test_secrets_come_from_systems_manager_and_a_missing_one_fails_the_task(local, ecs, ssm, logs, stage, name):
     ssm.put_parameter(Name=f"/{name}/greeting", Value="hello from ssm", Type="SecureString")
     arn = f"arn:aws:ssm:eu-central-1:123456789012:parameter/{name}/greeting"
     for value_from in (f"/{name}/greeting", arn):
@@ -61,6 +63,8 @@ def test_secrets_come_from_systems_manager_and_a_missing_one_fails_the_task(ssm,
         task = stage.run(stage.register("job", secrets=secrets, logConfiguration=LOGS))
         assert stage.stopped(task)["containers"][0]["exitCode"] == 0
         assert [event["message"] for event in read(logs, task)] == ["hello from ssm"]
+        shown = [stage.task(task), ecs.describe_task_definition(taskDefinition=stage.cluster), local.admin("GET", "requests")]
+        assert "hello from ssm" not in json.dumps(shown, default=str) + local.log()
 
     secrets = [{"name": "GREETING", "valueFrom": f"/{name}/missing"}]
     task = stage.stopped(stage.run(stage.register("job", secrets=secrets)))

@@ -115,14 +115,11 @@ impl LocalAws {
             }
         }
         // The driver reads programs for their digest: not while everybody else waits.
-        let digests: Vec<_> = task.containers.iter().map(|spec| self.driver.image(&spec.image)).collect();
+        let digests = task.containers.iter().map(|spec| self.driver.image(&spec.image));
+        let digests = digests.map(|image| image.map(|image| image.digest)).collect();
         let around = self.surroundings();
         let mut state = self.state();
-        if let Some(known) = state.tasks.get_mut(&task.task_id) {
-            for (container, image) in known.containers.iter_mut().zip(digests) {
-                container.image_digest = image.map(|image| image.digest);
-            }
-        }
+        state.keep_digests(&task.task_id, digests);
         state
             .equip(task, &around)
             .map_err(|error| format!("ResourceInitializationError: no randomness for its paths: {error}"))

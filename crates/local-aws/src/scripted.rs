@@ -101,7 +101,10 @@ enum Order {
 
 impl Inner {
     fn script(&self, image: &str) -> &Script {
-        self.scripts.get(image).unwrap_or(&self.fallback)
+        // No tag and `latest` are the same.
+        let bare = image.strip_suffix(":latest");
+        let script = self.scripts.get(image).or_else(|| self.scripts.get(bare?));
+        script.unwrap_or(&self.fallback)
     }
 }
 

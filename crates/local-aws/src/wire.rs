@@ -35,7 +35,7 @@ impl LocalAws {
         if let Some(path) = request.uri().path().strip_prefix("/_local") {
             return Ok(admin::answer(self, request.method(), path, request.body()));
         }
-        if let Some(answer) = self.answer_task(request.method(), request.uri().path()) {
+        if let Some(answer) = self.answer_task(request.method(), request.uri().path(), request.body()) {
             return Ok(answer);
         }
         let (api, operation, body) = match read(&request) {

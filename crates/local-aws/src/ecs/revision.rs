@@ -1,10 +1,13 @@
 //! Service revisions: what a deployment deploys, kept for ever after.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Map, Value, json};
 
-use super::{Members, Service, State, TaskStatus, arn, task_definition::TaskDefinition};
+use super::{Members, Service, State, TaskStatus, arn, member::set, task_definition::TaskDefinition};
 use crate::{clock::Time, error::ApiError};
 
 /// The members of a service that a revision holds, and that a rollback restores.
@@ -30,6 +33,8 @@ pub(crate) struct Revision {
     created_at: Time,
     pub(crate) spec: Map<String, Value>,
     images: Vec<Value>,
+    /// What the images were when the deployment's first task was started, by container.
+    digests: OnceLock<BTreeMap<String, String>>,
 }
 
 impl Revision {
@@ -41,7 +46,27 @@ impl Revision {
         let images = definition.containers().iter().map(
             |container| json!({"containerName": container.text("name"), "image": container.text("image")}),
         );
-        Self { arn, created_at: now, spec: spec.collect(), images: images.collect() }
+        let digests = OnceLock::new();
+        Self { arn, created_at: now, spec: spec.collect(), images: images.collect(), digests }
+    }
+
+    /// Keeps the digests that its first task was started with; those of later ones change nothing.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-container-image-stability.html>
+    fn keep_digests(&self, digests: BTreeMap<String, String>) {
+        let _ = self.digests.set(digests);
+    }
+
+    fn show_images(&self) -> Vec<Value> {
+        let mut images = self.images.clone();
+        for image in &mut images {
+            let container = image.text("containerName").unwrap_or_default();
+            let digest = self.digests.get().and_then(|digests| digests.get(container)).cloned();
+            if let Some(digest) = digest {
+                set(image, "imageDigest", digest);
+            }
+        }
+        images
     }
 
     fn show(&self, state: &State, service: &Service) -> Value {
@@ -53,7 +78,7 @@ impl Revision {
             "serviceRevisionArn": self.arn,
             "serviceArn": state.names.service(&service.key.cluster, &service.key.name),
             "clusterArn": state.names.cluster(&service.key.cluster),
-            "containerImages": self.images,
+            "containerImages": self.show_images(),
             "guardDutyEnabled": false,
             "createdAt": self.created_at.to_json(),
         });
@@ -71,6 +96,23 @@ pub(super) fn resolve_platform(shown: &mut Map<String, Value>) {
             *version = "1.4.0".into();
         }
         shown.insert("platformFamily".into(), "Linux".into());
+    }
+}
+
+impl State {
+    /// Notes what the images of a task are, in the order of its containers.
+    pub(crate) fn keep_digests(&mut self, task: &str, digests: Vec<Option<String>>) {
+        let Some(task) = self.tasks.get_mut(task) else { return };
+        let mut by_container = BTreeMap::new();
+        for (container, digest) in task.containers.iter_mut().zip(digests) {
+            by_container.extend(digest.clone().map(|digest| (container.name.clone(), digest)));
+            container.image_digest = digest;
+        }
+        let owner = task.owner.as_ref();
+        let revision = owner.and_then(|(key, number)| self.services.get(key)?.revision(*number));
+        if let Some(revision) = revision {
+            revision.keep_digests(by_container);
+        }
     }
 }
 

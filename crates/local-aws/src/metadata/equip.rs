@@ -43,6 +43,7 @@ impl State {
             let id = secret::hex32()?;
             let variables = &mut container.environment;
             variables.insert("ECS_CONTAINER_METADATA_URI_V4".to_owned(), format!("{url}/v4/{id}"));
+            variables.insert("ECS_AGENT_URI".to_owned(), format!("{url}/api/{id}"));
             if let Some((id, _)) = &credentials {
                 // ECS gives the path alone, under 169.254.170.2, where nothing can be served here.
                 let name = "AWS_CONTAINER_CREDENTIALS_FULL_URI";

@@ -6,6 +6,7 @@
 //! | `/v4/ID/task` | the task |
 //! | `/v4/ID/stats` | the container's statistics, in Docker's form |
 //! | `/v4/ID/task/stats` | those of every container of the task, by its `DockerId` |
+//! | `/api/ID/task-protection/v1/state` | the task's protection; PUT changes it |
 //! | `/v2/credentials/ID` | credentials of the task's role |
 //!
 //! In ECS these are at 169.254.170.2, which every task has for itself; here all tasks share the address
@@ -16,6 +17,7 @@
 
 mod credentials;
 mod equip;
+mod protection;
 mod secret;
 mod stats;
 
@@ -32,7 +34,14 @@ use crate::{
 
 impl LocalAws {
     /// Answers a task's question; `None` for a path that is no task's.
-    pub(crate) fn answer_task(&self, method: &Method, path: &str) -> Option<Response<Bytes>> {
+    pub(crate) fn answer_task(&self, method: &Method, path: &str, body: &Bytes) -> Option<Response<Bytes>> {
+        if let Some((id, protection::PATH)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once('/'))
+            && matches!(*method, Method::GET | Method::PUT)
+        {
+            let (status, body) =
+                self.protect(id, method, body).unwrap_or_else(|| (StatusCode::NOT_FOUND, nobody()));
+            return Some(respond(status, &body));
+        }
         let answer = if let Some(rest) = path.strip_prefix("/v4/") {
             let (id, view) = rest.split_once('/').unwrap_or((rest, ""));
             self.metadata(id, view)
@@ -41,10 +50,7 @@ impl LocalAws {
         };
         Some(match (method, answer) {
             (&Method::GET, Some(body)) => respond(StatusCode::OK, &body),
-            (&Method::GET, None) => {
-                let text = "No running task has this path: metadata and credentials end with the task";
-                respond(StatusCode::NOT_FOUND, &json!({"code": "NotFound", "message": text}))
-            }
+            (&Method::GET, None) => respond(StatusCode::NOT_FOUND, &nobody()),
             _ => {
                 let text = "There is nothing here but GET";
                 respond(StatusCode::METHOD_NOT_ALLOWED, &json!({"code": "MethodNotAllowed", "message": text}))
@@ -98,6 +104,11 @@ impl LocalAws {
             }
         }
     }
+}
+
+fn nobody() -> Value {
+    let text = "No task has this path: metadata and credentials end with their task";
+    json!({"code": "NotFound", "message": text})
 }
 
 fn respond(status: StatusCode, body: &Value) -> Response<Bytes> {

@@ -99,3 +99,19 @@ pub(crate) async fn what_a_container_wrote_is_kept_after_its_end_and_the_newest_
     assert_eq!(lines(2), ["two", "three"]);
     assert!(rig.driver.logs("a", "other", 2).is_empty());
 }
+
+pub(crate) async fn a_tag_has_a_digest_that_starts_its_program_and_an_image_that_does_not_exist_has_none(
+    mut rig: Rig,
+) {
+    let image = rig.driver.image("crashes").unwrap();
+    assert_eq!((image.repository.as_str(), image.tag.as_str()), ("crashes", "latest"));
+    let (kind, digits) = image.digest.split_once(':').unwrap();
+    assert_eq!((kind, digits.len()), ("sha256", 64));
+    assert_eq!(rig.driver.image("crashes").unwrap(), image);
+    assert_ne!(rig.driver.image("ends").unwrap().digest, image.digest);
+    assert!(rig.driver.tags("crashes").unwrap().contains(&"latest".to_owned()));
+    assert_eq!(rig.driver.image("missing"), None);
+    assert_eq!(rig.driver.image(&format!("ends@{}", image.digest)), None, "it is another repository's");
+    rig.start("a", vec![container("web", &format!("crashes@{}", image.digest))]);
+    rig.expect("a", &[("web", STARTED), ("web", exited(3))]).await;
+}

@@ -41,5 +41,6 @@ held_by_both! {
     a_container_waits_for_the_health_of_another,
     every_container_reports_its_end_when_a_task_stops_also_one_that_never_started,
     a_task_that_is_unknown_or_gone_is_not_stopped,
+    a_tag_has_a_digest_that_starts_its_program_and_an_image_that_does_not_exist_has_none,
     what_a_container_wrote_is_kept_after_its_end_and_the_newest_lines_come,
 }

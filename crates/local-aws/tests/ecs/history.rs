@@ -28,9 +28,18 @@ async fn each_deployment_has_a_record_and_a_revision_that_ends_in_its_number() {
     let revisions = lab.call("DescribeServiceRevisions", json!({"serviceRevisionArns": arns})).await;
     assert_eq!(revisions["serviceRevisions"][0]["taskDefinition"], next.as_str());
     assert_eq!(revisions["serviceRevisions"][1]["taskDefinition"], first.as_str());
-    assert_eq!(revisions["serviceRevisions"][0]["containerImages"][0]["image"], "web:2");
+    let image = &revisions["serviceRevisions"][0]["containerImages"][0];
+    assert_eq!(
+        (&image["image"], image.get("imageDigest")),
+        (&json!("web:2"), None),
+        "no task was started yet"
+    );
     assert_eq!(revisions["serviceRevisions"][0]["platformVersion"], "1.4.0");
     lab.until_stable().await;
+    let revisions = lab.call("DescribeServiceRevisions", json!({"serviceRevisionArns": arns})).await;
+    let digest = &revisions["serviceRevisions"][0]["containerImages"][0]["imageDigest"];
+    assert!(digest.is_string(), "{revisions}");
+    assert_eq!(*digest, lab.tasks("RUNNING").await[0]["containers"][0]["imageDigest"]);
     let done = &lab.service_deployments().await[0];
     assert_eq!(done["status"], "SUCCESSFUL");
     assert_eq!(done["targetServiceRevision"]["runningTaskCount"], 1);

@@ -224,3 +224,42 @@ async fn a_file_of_variables_in_s3_fails_the_task_by_name() {
     assert!(reason.contains(file), "{reason}");
     assert!(lab.driver.started().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_a_service_protects_itself_and_a_single_one_is_told_that_it_cannot() {
+    let lab = served().await;
+    lab.steady(1, json!({})).await;
+    let url = format!("{}/task-protection/v1/state", environment(&lab)["ECS_AGENT_URI"]);
+    let put = |url: String, body: Value| {
+        let local = &lab.local;
+        async move {
+            let path = url.strip_prefix(URL).unwrap().to_owned();
+            let answer =
+                local.handle(Request::put(path).body(body.to_string().into()).unwrap()).await.unwrap();
+            (answer.status().as_u16(), serde_json::from_slice::<Value>(answer.body()).unwrap())
+        }
+    };
+    assert_eq!(ask(&lab, &url).await["protection"]["ProtectionEnabled"], false);
+    let (status, told) = put(url.clone(), json!({"ProtectionEnabled": true, "ExpiresInMinutes": 10})).await;
+    let task = lab.tasks("RUNNING").await.remove(0);
+    assert_eq!((status, &told["protection"]["TaskArn"]), (200, &task["taskArn"]));
+    assert_eq!(told["protection"]["ProtectionEnabled"], true);
+    assert!(told["protection"]["ExpirationDate"].as_str().unwrap().ends_with('Z'), "{told}");
+    assert_eq!(ask(&lab, &url).await, told);
+    lab.update(json!({"desiredCount": 0})).await;
+    lab.pass(SECOND * 500).await;
+    assert_eq!(lab.tasks("RUNNING").await.len(), 1);
+    let (status, told) = put(url.clone(), json!({"ExpiresInMinutes": 10})).await;
+    assert_eq!((status, &told["error"]["Code"]), (400, &json!("InvalidParameterException")));
+    assert_eq!(told["error"]["Arn"], task["taskArn"]);
+    put(url, json!({"ProtectionEnabled": false})).await;
+    lab.pass(SECOND * 5).await;
+    assert!(lab.tasks("RUNNING").await.is_empty());
+
+    register(&lab, json!({})).await;
+    run(&lab).await;
+    let url = format!("{}/task-protection/v1/state", environment(&lab)["ECS_AGENT_URI"]);
+    assert_eq!(put(url, json!({"ProtectionEnabled": true})).await.1["failure"]["Reason"], "TASK_NOT_VALID");
+    let nowhere = format!("{URL}/api/0/task-protection/v1/state");
+    assert_eq!(get(&lab, &nowhere).await.0, 404);
+}

@@ -222,6 +222,11 @@ impl Task {
         self.created_at
     }
 
+    /// Its ARN.
+    pub(crate) fn arn(&self, state: &State) -> String {
+        state.names.task(&self.cluster, &self.id)
+    }
+
     /// Moves it on.
     pub(crate) fn turn(&mut self, status: TaskStatus) {
         self.status = status;

@@ -25,6 +25,11 @@ impl Task {
         self.protected_until.is_some_and(|until| until > now)
     }
 
+    /// When its protection ends, or ended.
+    pub(crate) fn protected_until(&self) -> Option<Time> {
+        self.protected_until
+    }
+
     fn show_protection(&self, state: &State, now: Time) -> Value {
         let is_protected = self.is_protected(now);
         let mut shown = json!({
