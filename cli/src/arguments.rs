@@ -7,7 +7,7 @@ use coxswain_controller::source::SourcePlace;
 use coxswain_manifest::Kind;
 use jiff::SignedDuration;
 
-use crate::exit::TABLE;
+use crate::{cmd::wait::Revision, exit::TABLE};
 
 /// GitOps for Amazon ECS: what runs, whether it is what the manifests say, and why not.
 #[derive(Debug, Parser)]
@@ -288,7 +288,9 @@ pub(crate) struct DescribeArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  cox wait service/api --timeout 5m")]
+#[command(
+    after_help = "Examples:\n  cox wait service/api --timeout 5m\n  cox wait service/api --revision 8.0"
+)]
 pub(crate) struct WaitArguments {
     /// The service: NAME or service/NAME
     #[arg(value_name = "SERVICE")]
@@ -302,6 +304,10 @@ pub(crate) struct WaitArguments {
     /// they are now
     #[arg(long, value_name = "PATH")]
     pub(crate) manifests: Option<PathBuf>,
+
+    /// The revision that the controller must have taken, as `cox publish -o json` says it
+    #[arg(long, conflicts_with = "manifests", value_name = "REVISION")]
+    pub(crate) revision: Option<Revision>,
 }
 
 #[derive(Debug, Args)]

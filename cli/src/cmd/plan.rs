@@ -1,6 +1,6 @@
 //! `cox plan`: what the controller would do; ends with 0 also where that is something.
 
-use super::preview::{ObjectPlan, plans};
+use super::preview::{ObjectPlan, Plans, plans};
 use crate::{
     arguments::{Globals, PlanArguments, PlanOutput},
     exit::{Exit, Failure},
@@ -19,16 +19,18 @@ pub(crate) async fn run(
         (plans.items.iter().filter(|plan| !plan.steps.is_empty()).count(), plans.items.len());
     match arguments.aws.output {
         PlanOutput::Json => terminal.own_document("Plan", plans)?,
-        PlanOutput::Text => {
-            let text: String = plans.items.iter().map(|plan| object(plan, terminal)).collect();
-            terminal.answer(&text)?;
-        }
+        PlanOutput::Text => terminal.answer(&text(&plans, terminal))?,
     }
     if let Some(failure) = stopped {
         return Err(failure);
     }
     terminal.say(&format!("{objects} planned: {changes} to change in {steps} steps"));
     Ok(if arguments.fail_on_changes && changes > 0 { Exit::Difference } else { Exit::Done })
+}
+
+/// Each object's steps and differences.
+pub(crate) fn text(plans: &Plans, terminal: &Terminal) -> String {
+    plans.items.iter().map(|plan| object(plan, terminal)).collect()
 }
 
 fn object(plan: &ObjectPlan, terminal: &Terminal) -> String {

@@ -1,5 +1,6 @@
 //! `cox wait`: follows a service until it stands, or says why it does not.
 
+mod revision;
 mod verdict;
 
 use std::{path::PathBuf, time::Duration};
@@ -8,9 +9,10 @@ use coxswain_controller::status::{ServiceStatus, SourceStatus};
 use coxswain_manifest::load;
 use tokio::time::{Instant, sleep};
 
-use self::verdict::{Stop, Verdict, judge};
+pub(crate) use self::revision::Revision;
+use self::verdict::{Expected, Stop, Verdict, judge};
 use crate::{
-    arguments::{Globals, WaitArguments},
+    arguments::{Globals, ServiceName, WaitArguments},
     client::{Client, Refusal},
     exit::{Exit, Failure},
     output::{
@@ -34,8 +36,42 @@ pub(crate) async fn run(
     globals: &Globals,
     terminal: &mut Terminal,
 ) -> Result<Exit, Failure> {
-    let client = Client::find(globals)?;
-    let mut follow = Follow::begin(arguments, client, terminal);
+    let target = Target {
+        service: arguments.service.clone(),
+        timeout: arguments.timeout,
+        wanted: match arguments.revision {
+            Some(revision) => Wanted::Revision(revision),
+            None => Wanted::OnDisk(arguments.manifests.clone()),
+        },
+    };
+    follow(&target, Client::find(globals)?, terminal).await
+}
+
+/// What is waited for.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) service: ServiceName,
+    pub(crate) timeout: Duration,
+    pub(crate) wanted: Wanted,
+}
+
+/// What the controller must have taken before anything is judged.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// The manifests that it reads as they are now, where they are on this machine: in that folder, or in
+    /// the one that it names itself.
+    OnDisk(Option<PathBuf>),
+    /// That revision, or a later one.
+    Revision(Revision),
+}
+
+/// Follows a service until it stands, fails, or the time is over.
+pub(crate) async fn follow(
+    target: &Target,
+    client: Client,
+    terminal: &mut Terminal,
+) -> Result<Exit, Failure> {
+    let mut follow = Follow::begin(target, client, terminal);
     let ended = tokio::select! {
         ended = follow.run() => ended,
         _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
@@ -43,7 +79,7 @@ pub(crate) async fn run(
     follow.progress.end();
     match ended {
         Err(failure) if failure.exit == Exit::Interrupted => {
-            let service = &arguments.service;
+            let service = &target.service;
             follow.terminal.say(&format!("the rollout continues; cox wait {service} to follow it again"));
             Ok(Exit::Interrupted)
         }
@@ -52,7 +88,7 @@ pub(crate) async fn run(
 }
 
 struct Follow<'a> {
-    arguments: &'a WaitArguments,
+    target: &'a Target,
     client: Client,
     terminal: &'a mut Terminal,
     progress: Progress,
@@ -62,9 +98,9 @@ struct Follow<'a> {
 }
 
 impl<'a> Follow<'a> {
-    fn begin(arguments: &'a WaitArguments, client: Client, terminal: &'a mut Terminal) -> Self {
+    fn begin(target: &'a Target, client: Client, terminal: &'a mut Terminal) -> Self {
         let progress = Progress::new(terminal.talk_is_interactive);
-        Self { arguments, client, terminal, progress, began: Instant::now(), answered: None }
+        Self { target, client, terminal, progress, began: Instant::now(), answered: None }
     }
 
     async fn run(&mut self) -> Result<Exit, Failure> {
@@ -79,35 +115,43 @@ impl<'a> Follow<'a> {
                 Err(failure) => self.silence(failure)?,
             };
             let waited = self.began.elapsed();
-            if waited >= self.arguments.timeout {
+            if waited >= self.target.timeout {
                 return Err(self.timed_out(&said));
             }
-            self.progress.tell(&said, waited, self.arguments, self.terminal);
-            sleep(POLL.min(self.arguments.timeout.saturating_sub(waited))).await;
+            self.progress.tell(&said, waited, self.target, self.terminal);
+            sleep(POLL.min(self.target.timeout.saturating_sub(waited))).await;
         }
     }
 
     /// One look: first at the manifests, then at the object, so that the object is not older than they are.
     async fn look(&self) -> Result<Verdict, Failure> {
         let source = self.client.get::<SourceStatus>("/v1/source").await.map_err(Failure::from)?;
-        let disk = self.manifests(&source).and_then(|folder| digest(&folder));
-        let name = &self.arguments.service.0;
+        let expected = self.expected(&source);
+        let name = &self.target.service.0;
         match self.client.get::<ServiceStatus>(&format!("/v1/services/{name}")).await {
-            Ok(status) => Ok(judge(&source, disk.as_deref(), Some(status))),
-            Err(Refusal::NotFound(detail)) => match judge(&source, disk.as_deref(), None) {
-                // All that is on disk was read, and no such object is in it.
-                Verdict::Waiting(_) if disk.is_none() || disk == source.digest => Err(Failure::usage(detail)),
+            Ok(status) => Ok(judge(&source, &expected, Some(status))),
+            Err(Refusal::NotFound(detail)) => match judge(&source, &expected, None) {
+                // All that is expected was taken, and no such object is in it.
+                Verdict::Waiting(_) if expected.stands(&source) => Err(Failure::usage(detail)),
                 verdict => Ok(verdict),
             },
             Err(Refusal::Other(failure)) => Err(failure),
         }
     }
 
+    /// What has to stand first, as far as that is known.
+    fn expected(&self, source: &SourceStatus) -> Expected {
+        let digest = match &self.target.wanted {
+            Wanted::Revision(revision) => return Expected::Revision(*revision),
+            Wanted::OnDisk(named) => {
+                named.clone().or_else(|| self.manifests(source)).and_then(|folder| digest(&folder))
+            }
+        };
+        digest.map_or(Expected::Anything, Expected::Digest)
+    }
+
     /// The controller's manifests, where they are on this machine.
     fn manifests(&self, source: &SourceStatus) -> Option<PathBuf> {
-        if let Some(named) = &self.arguments.manifests {
-            return Some(named.clone());
-        }
         if let Some(connection) = &self.client.connection {
             return Some(connection.manifests.clone());
         }
@@ -131,7 +175,7 @@ impl<'a> Follow<'a> {
             status.counts.map(|counts| format!(", {} of {} tasks running", counts.running, counts.desired));
         let text = format!(
             "{} is {} and {}: {}{}",
-            self.arguments.service,
+            self.target.service,
             status.sync,
             status.health,
             status.task_definition.as_deref().map_or("no revision", short),
@@ -148,13 +192,13 @@ impl<'a> Follow<'a> {
         // A hold's own message: the condition's has the cause in it, which follows line by line.
         let message =
             held.filter(|hold| hold.reason == stop.reason).map_or(&stop.message, |hold| &hold.message);
-        let mut lines = vec![format!("{}: {}: {message}", self.arguments.service, stop.reason)];
+        let mut lines = vec![format!("{}: {}: {message}", self.target.service, stop.reason)];
         if let Some(status) = &stop.status
             && let Some(hold) = &status.hold
         {
             lines.extend(self.terminal.hold(status, hold).into_iter().skip(1));
             if hold.cause.is_some() {
-                lines.extend(cause::last_lines(&self.client, &self.arguments.service.0).await);
+                lines.extend(cause::last_lines(&self.client, &self.target.service.0).await);
             }
         }
         let message = lines.join("\n  ");
@@ -169,8 +213,8 @@ impl<'a> Follow<'a> {
     }
 
     fn timed_out(&self, said: &str) -> Failure {
-        let service = &self.arguments.service;
-        let waited = time::written(self.arguments.timeout);
+        let service = &self.target.service;
+        let waited = time::written(self.target.timeout);
         Failure::timed_out(format!("{service} is still going on after {waited}: {said}"))
             .help(format!("cox wait {service} to follow it again; cox describe {service} for all of it"))
     }
@@ -196,8 +240,8 @@ impl Progress {
         Self { is_interactive, said: String::new(), said_at: None, is_drawn: false }
     }
 
-    fn tell(&mut self, said: &str, waited: Duration, arguments: &WaitArguments, terminal: &mut Terminal) {
-        let line = format!("{}: {said} ({})", arguments.service, time::written(waited));
+    fn tell(&mut self, said: &str, waited: Duration, target: &Target, terminal: &mut Terminal) {
+        let line = format!("{}: {said} ({})", target.service, time::written(waited));
         if self.is_interactive {
             terminal.redraw(&fitted(&line, terminal_width()));
             self.is_drawn = true;

@@ -3,6 +3,7 @@
 use coxswain_controller::status::{Condition, ConditionStatus, Problem, ServiceStatus, SourceStatus};
 use coxswain_plan::{ConditionType, Reason};
 
+use super::revision::Revision;
 use crate::exit::Exit;
 
 /// What one look says.
@@ -26,19 +27,57 @@ pub(crate) struct Stop {
     pub(crate) status: Option<Box<ServiceStatus>>,
 }
 
-/// Judges what the controller says of the manifests and of the object; `disk` is the digest of the
-/// manifests as they are now, where that is known.
+/// What the controller must have taken before anything is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It is not known.
+    Anything,
+    /// Manifests of that digest.
+    Digest(String),
+    /// That revision, or a later one.
+    Revision(Revision),
+}
+
+impl Expected {
+    /// Whether it has.
+    pub(crate) fn stands(&self, source: &SourceStatus) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Digest(digest) => source.digest.as_ref() == Some(digest),
+            Self::Revision(wanted) => {
+                let stands = source.revision.as_deref().and_then(|revision| revision.parse().ok());
+                stands.is_some_and(|stands: Revision| stands >= *wanted)
+            }
+        }
+    }
+
+    /// Why it has not.
+    fn missing(&self, source: &SourceStatus) -> Verdict {
+        match self {
+            Self::Digest(digest) if source.seen_digest.as_ref() == Some(digest) => not_taken(source),
+            Self::Digest(_) | Self::Anything => {
+                Verdict::Waiting("the controller has not read the manifests yet".to_owned())
+            }
+            // What is refused may be an earlier one: only the time tells.
+            Self::Revision(wanted) => {
+                let stands = source.revision.as_deref().unwrap_or("nothing");
+                let refusal = source.ready().filter(|_| !source.is_ready());
+                let refusal = refusal.map(|condition| format!(": {}", condition.message)).unwrap_or_default();
+                let text =
+                    format!("the controller stands at {stands} and has not taken {wanted} yet{refusal}");
+                Verdict::Waiting(text)
+            }
+        }
+    }
+}
+
+/// Judges what the controller says of the manifests and of the object.
 ///
-/// Nothing is judged before the controller has taken what is on disk and looked at the object by it:
+/// Nothing is judged before the controller has taken what is expected and looked at the object by it:
 /// else the state of before the edit would be taken for its outcome.
-pub(crate) fn judge(source: &SourceStatus, disk: Option<&str>, status: Option<ServiceStatus>) -> Verdict {
-    if let Some(disk) = disk {
-        if source.seen_digest.as_deref() != Some(disk) {
-            return Verdict::Waiting("the controller has not read the manifests yet".to_owned());
-        }
-        if source.digest.as_deref() != Some(disk) {
-            return not_taken(source);
-        }
+pub(crate) fn judge(source: &SourceStatus, expected: &Expected, status: Option<ServiceStatus>) -> Verdict {
+    if !expected.stands(source) {
+        return expected.missing(source);
     }
     let Some(status) = status else {
         return Verdict::Waiting("the controller does not know it yet".to_owned());
