@@ -11,25 +11,29 @@ import urllib.request
 from local import CREDENTIALS, DEADLINE
 
 
+def environment(folder: pathlib.Path) -> dict:
+    """What our programs find around them: example credentials, and nothing of whoever runs the tests."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+    }
+
+
 class Controller:
     """The controller as a process of its own, its status endpoint on a free port."""
 
     def __init__(self, folder: pathlib.Path, endpoint: str, region: str, *arguments: str):
         self.log_file = folder / "coxswain-controller.log"
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
-        }
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    os.environ["COXSWAIN_CONTROLLER"],
+                    str(pathlib.Path(os.environ["COXSWAIN_PROGRAMS"]) / "coxswain-controller"),
                     *("--endpoint-url", endpoint, "--region", region, "--listen", "127.0.0.1:0"),
                     *("--sweep-interval", "2s", "--rollout-interval", "1s", *arguments),
                 ],
-                env=environment,
+                env=environment(folder),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -70,7 +70,19 @@ def judge_request(operation_model, request):
     for (operation, member), most in DOCUMENTED_LIMITS.items():
         if operation == operation_model.name and len(request.get(member, "")) > most:
             problems.append(f"{operation}.{member}: more than {most}, see {API}/API_{operation}.html")
+    if operation_model.name == "PutParameter":
+        judge_parameter(request, problems)
     return problems
+
+
+def judge_parameter(request, problems):
+    """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html"""
+    value = request.get("Value", "")
+    most = 8192 if request.get("Tier") in ("Advanced", "Intelligent-Tiering") else 4096
+    if len(value.encode()) > most:
+        problems.append(f"PutParameter.Value: more than {most} bytes in this tier")
+    if "{{" in value:
+        problems.append("PutParameter.Value: it refers to another parameter, which is refused")
 
 
 def judge(shape, value, path, problems):

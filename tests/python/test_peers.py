@@ -5,13 +5,19 @@ Where a peer loses a member, that is listed here and in `docs/fidelity.md`; one 
 keep fails the test, as one that it newly loses does.
 """
 
+import base64
+import gzip
+import hashlib
+import json
+import os
 import pathlib
 import shutil
+import subprocess
 
 import pytest
 
-from controller import Controller
-from local import ACCOUNT, CREDENTIALS, until
+from controller import Controller, environment
+from local import ACCOUNT, CREDENTIALS, DEADLINE, until
 from peers import REGION, MiniStack, Moto
 from proxy import Proxy
 
@@ -67,69 +73,163 @@ def sent(proxy, operation):
     return [seen.request for seen in proxy.seen if seen.operation == operation and seen.status == 200]
 
 
-def edit(manifests, old, new):
-    path = manifests / "web.yaml"
-    text = path.read_text()
-    assert old in text
-    new_file = manifests / ".new"
-    new_file.write_text(text.replace(old, new))
-    new_file.rename(path)
+class Road:
+    """From manifests to a controller; its kind is the service's name, so that they may share a peer."""
+
+    def __init__(self, kind, peer, proxy, folder):
+        self.kind, self.peer, self.proxy, self.folder = kind, peer, proxy, folder
+        self.manifests = folder / "manifests"
+        shutil.copytree(MANIFESTS, self.manifests)
+        self.edit("web.yaml", "metadata: { name: web }", f"metadata: {{ name: {kind} }}")
+        places = {
+            "directory": str(self.manifests),
+            "s3": f"s3://{kind}-bundles/dev/",
+            "ssm": "ssm:/coxswain/bundles",
+            "s3-files": "s3-files://s3-files-manifests/dev/",
+        }
+        self.place = places[kind]
+        store = str(folder / "store")
+        self.s3 = peer.client("s3")
+        if kind.startswith("s3"):
+            self.bucket = self.place.split("/")[2]
+            location = {"LocationConstraint": REGION}
+            self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=location)
+        if kind == "s3":
+            store = f"s3://{self.bucket}/state/"
+        self.arguments = ["--manifests" if kind == "directory" else "--source", self.place, "--store", store]
+        if kind != "directory":
+            self.arguments += ["--environment", "dev", "--poll-interval", "1s"]
+
+    def edit(self, name, old, new):
+        text = (self.manifests / name).read_text()
+        assert old in text
+        changed = self.manifests / ".new"
+        changed.write_text(text.replace(old, new))
+        changed.rename(self.manifests / name)
+
+    def publish(self):
+        if self.kind == "directory":
+            return
+        if self.kind == "s3-files":
+            for path in self.manifests.glob("*.yaml"):
+                self.s3.upload_file(str(path), self.bucket, f"dev/{path.name}")
+            return
+        done = subprocess.run(
+            [str(pathlib.Path(os.environ["COXSWAIN_PROGRAMS"]) / "cox"), "publish", str(self.manifests), "--to", self.place],
+            env=environment(self.folder) | {"AWS_ENDPOINT_URL": self.proxy.url, "AWS_REGION": REGION},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def service(self):
+        ecs = self.peer.client("ecs")
+        services = ecs.describe_services(cluster="dev", services=[self.kind], include=["TAGS"])["services"]
+        assert len(services) == 1
+        return services[0]
 
 
-def test_a_directory_of_manifests_becomes_a_service_and_an_edit_changes_it(peer, proxy, network, tmp_path):
-    subnets, group = network
-    manifests = tmp_path / "manifests"
-    shutil.copytree(MANIFESTS, manifests)
-    arguments = ("--manifests", str(manifests), "--store", str(tmp_path / "store"))
-    controller = Controller(tmp_path, proxy.url, REGION, *arguments)
+@pytest.fixture
+def road(kind, peer, proxy, network, tmp_path):
+    proxy.seen.clear()
+    road = Road(kind, peer, proxy, tmp_path)
+    road.publish()
+    yield road
+    problems = [problem for seen in proxy.seen for problem in seen.problems]
+    assert not problems, "\n".join(problems)
+
+
+def s3_bundle(road):
+    """The pointer, and the bytes that it leads to."""
+    read = lambda key: road.s3.get_object(Bucket=road.bucket, Key=f"dev/{key}")["Body"].read()
+    pointer = json.loads(read("pointer.json"))
+    return pointer, read(pointer["key"])
+
+
+def ssm_bundle(road):
+    """The same, of parameters: the newest pointer, and gzip in base64, cut into pieces."""
+    pages = road.peer.client("ssm").get_paginator("get_parameters_by_path").paginate
+    found = pages(Path=road.place.removeprefix("ssm:"), Recursive=True).search("Parameters")
+    values = {parameter["Name"].removeprefix(road.place.removeprefix("ssm:") + "/"): parameter["Value"] for parameter in found}
+    newest = max(int(name.split("/")[1]) for name in values if name.startswith("pointers/"))
+    pieces = [values[name] for name in sorted(values) if name.startswith(f"bundles/{newest}-")]
+    return json.loads(values[f"pointers/{newest}"]), gzip.decompress(base64.b64decode("".join(pieces)))
+
+
+@pytest.mark.parametrize(("kind", "read"), [("s3", s3_bundle), ("ssm", ssm_bundle)])
+def test_what_was_published_is_what_the_pointer_says(road, proxy, read):
+    def published():
+        pointer, bundle = read(road)
+        header, body = bundle.splitlines()
+        digest = f"v1:sha256:{hashlib.sha256(body).hexdigest()}"
+        header = json.loads(header)
+        assert (header["digest"], header["bytes"], pointer["digest"]) == (digest, len(body), digest)
+        return pointer, json.loads(body)
+
+    first, bundle = published()
+    assert (first["environment"], first["sequence"], bundle["sequence"]) == ("dev", 1, 1)
+    assert "web:1.0" in json.dumps(bundle)
+
+    writes = lambda: [seen for seen in proxy.seen if seen.operation.startswith("Put")]
+    before = len(writes())
+    road.publish()
+    assert published()[0] == first
+    assert len(writes()) == before, "what stands already is not written again"
+
+    for edit in (1, 2):
+        road.edit("web.yaml", f"web:1.{edit - 1}", f"web:1.{edit}")
+        road.publish()
+    last, bundle = published()
+    assert (last["sequence"], bundle["sequence"]) == (3, 3)
+    assert "web:1.2" in json.dumps(bundle)
+
+
+@pytest.mark.parametrize("kind", ["directory"])
+def test_manifests_become_a_service_and_an_edit_changes_it(road, peer, proxy, network, tmp_path):
+    controller = Controller(tmp_path, proxy.url, REGION, *road.arguments)
     try:
         until("CreateService", lambda: sent(proxy, "CreateService"))
-        ecs = peer.client("ecs")
-        service = describe(ecs)
-        judge_definition(ecs, service["taskDefinition"], image("1.0"))
-        judge_service(peer, service, subnets, group)
-        until("the drift that the peer makes", lambda: drift(controller) == DRIFT[peer.name])
+        ecs, service = peer.client("ecs"), road.service()
+        judge_definition(ecs, service["taskDefinition"], road.kind, image("1.0"))
+        judge_service(peer, service, *network)
+        until("the drift that the peer makes", lambda: drift(road, controller) == DRIFT[peer.name])
 
-        edit(manifests, "web:1.0", "web:1.1")
+        road.edit("web.yaml", "web:1.0", "web:1.1")
+        road.publish()
         until("UpdateService", lambda: sent(proxy, "UpdateService"))
         arn = sent(proxy, "UpdateService")[-1]["taskDefinition"]
-        assert describe(ecs)["taskDefinition"] == arn
-        judge_definition(ecs, arn, image("1.1"))
+        assert road.service()["taskDefinition"] == arn
+        judge_definition(ecs, arn, road.kind, image("1.1"))
 
-        edit(manifests, "fixed: 2", "fixed: 3")
+        road.edit("web.yaml", "fixed: 2", "fixed: 3")
+        road.publish()
         if peer.name == "moto":
             # It knows nothing of the new deployment, and cannot list them: in doubt, nothing more is written.
-            status = until("the doubt", lambda: unavailable(controller))
+            status = until("the doubt", lambda: unavailable(road, controller))
             assert "ListServiceDeployments: no answer: HTTP status 500" in status["summary"]
         else:
-            until("three are wanted", lambda: describe(ecs)["desiredCount"] == 3)
+            until("three are wanted", lambda: road.service()["desiredCount"] == 3)
         assert len(sent(proxy, "RegisterTaskDefinition")) == 2, "one revision a version"
         assert len(sent(proxy, "CreateService")) == 1
     finally:
         code = controller.stop()
     assert code == 0, controller.log()
-    problems = [problem for seen in proxy.seen for problem in seen.problems]
-    assert not problems, "\n".join(problems)
 
 
-def drift(controller):
+def drift(road, controller):
     """The members that differ, each by its first name."""
-    differences = controller.get("/v1/services/web")["differences"]
+    differences = controller.get(f"/v1/services/{road.kind}")["differences"]
     return {difference["path"].split(".")[0] for difference in differences}
 
 
-def unavailable(controller):
-    status = controller.get("/v1/services/web")
+def unavailable(road, controller):
+    status = controller.get(f"/v1/services/{road.kind}")
     return status if status["reason"] == "Unavailable" else None
 
 
-def describe(ecs):
-    services = ecs.describe_services(cluster="dev", services=["web"], include=["TAGS"])["services"]
-    assert len(services) == 1
-    return services[0]
-
-
-def judge_definition(ecs, arn, image):
+def judge_definition(ecs, arn, family, image):
     """Every member that the manifest has, as this test says it, not as the controller does."""
     answer = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
     definition, tags = answer["taskDefinition"], {tag["key"]: tag["value"] for tag in answer["tags"]}
@@ -151,7 +251,7 @@ def judge_definition(ecs, arn, image):
         },
     }
     task = {
-        "family": "web",
+        "family": family,
         "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/web",
         "executionRoleArn": ROLE,
         "networkMode": "awsvpc",

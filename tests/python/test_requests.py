@@ -99,6 +99,8 @@ REGISTER = {"family": "web", "containerDefinitions": [{"name": "web", "image": "
         ("ecs", "DescribeServices", {"services": ["web"] * 11}, "more than 10"),
         ("ssm", "GetParameters", {"Names": ["/a"] * 11}, "over the most, 10"),
         ("ssm", "GetParameters", {"Names": []}, "under the least, 1"),
+        ("ssm", "PutParameter", {"Name": "/a", "Value": "x" * 4097}, "more than 4096 bytes"),
+        ("ssm", "PutParameter", {"Name": "/a", "Value": "{{b}}"}, "refers to another"),
         ("logs", "GetLogEvents", {"logStreamName": "a:b"}, "does not match"),
     ],
 )

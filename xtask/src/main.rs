@@ -61,7 +61,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn bench() -> anyhow::Result<()> {
-    python::environment()?;
+    python::environments()?;
     ci::cargo(&["build", "--release", "--locked", "--workspace"])?;
     ci::cargo(&["bench", "--locked", "--package", "coxswain-tests"])
 }
