@@ -2,9 +2,14 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{fault::FaultRule, local::LocalAws};
+use crate::{
+    ecs::{HookAnswer, HookAnswerError},
+    fault::FaultRule,
+    local::LocalAws,
+};
 
 /// Serves `/_local` plus `path`.
 ///
@@ -17,6 +22,11 @@ use crate::{fault::FaultRule, local::LocalAws};
 /// | GET `/faults` | the rules in force |
 /// | POST `/faults` | adds a rule: its text, or `{"operation", "fault", "when"}` |
 /// | DELETE `/faults` | removes every rule |
+/// | GET `/alarms` | the CloudWatch alarms that are in ALARM |
+/// | POST `/alarms` | sets one: `{"name", "state"}`, `ALARM` or `OK` |
+/// | GET `/hooks` | the lifecycle hooks whose functions have not answered |
+/// | POST `/hooks` | what a function answers: `{"function", "answers"}` |
+/// | POST `/hooks/ID` | answers for a function: `{"hookStatus"}`, `SUCCEEDED` or `FAILED` |
 pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes) -> Response<Bytes> {
     let (status, body) = match (method.as_str(), path.trim_matches('/')) {
         ("GET", "" | "health") => (StatusCode::OK, json!({"status": "serving"})),
@@ -38,12 +48,78 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
             local.clear_faults();
             (StatusCode::OK, faults(local))
         }
-        _ => (StatusCode::NOT_FOUND, json!({"message": "There are health, requests, counts and faults"})),
+        ("GET", "alarms") => (StatusCode::OK, json!({"alarms": local.alarms()})),
+        ("POST", "alarms") => told(set_alarm(local, body), || json!({"alarms": local.alarms()})),
+        ("GET", "hooks") => (StatusCode::OK, json!({"hooks": local.open_hooks()})),
+        ("POST", "hooks") => told(answer_hooks(local, body), || json!({"hooks": local.open_hooks()})),
+        ("POST", path) if path.starts_with("hooks/") => {
+            let id = path.trim_start_matches("hooks/");
+            told(resolve_hook(local, id, body), || json!({"hooks": local.open_hooks()}))
+        }
+        _ => {
+            let there_is = "There are health, requests, counts, faults, alarms and hooks";
+            (StatusCode::NOT_FOUND, json!({"message": there_is}))
+        }
     };
     let mut response = Response::new(Bytes::from(body.to_string()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// What is so now, or why it could not be made so.
+fn told(outcome: Result<(), String>, now: impl Fn() -> Value) -> (StatusCode, Value) {
+    match outcome {
+        Ok(()) => (StatusCode::OK, now()),
+        Err(message) => (StatusCode::BAD_REQUEST, json!({"message": message})),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlarmState {
+    name: String,
+    state: String,
+}
+
+fn set_alarm(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+    let AlarmState { name, state } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    match state.as_str() {
+        "ALARM" => local.set_alarm(&name, true),
+        "OK" => local.set_alarm(&name, false),
+        other => return Err(format!("`{other}` is no state of an alarm: there are ALARM and OK")),
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    function: String,
+    answers: Vec<String>,
+}
+
+fn answer_hooks(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+    let Answers { function, answers } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let answers: Result<Vec<HookAnswer>, _> = answers.iter().map(|answer| answer.parse()).collect();
+    local.answer_hooks(&function, answers.map_err(|error: HookAnswerError| error.to_string())?);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Resolved {
+    hook_status: String,
+}
+
+fn resolve_hook(local: &LocalAws, id: &str, body: &Bytes) -> Result<(), String> {
+    let Resolved { hook_status } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let succeeded = match hook_status.as_str() {
+        "SUCCEEDED" => true,
+        "FAILED" => false,
+        other => return Err(format!("`{other}` decides nothing: there are SUCCEEDED and FAILED")),
+    };
+    if local.resolve_hook(id, succeeded) { Ok(()) } else { Err(format!("no hook waits under the id {id}")) }
 }
 
 fn faults(local: &LocalAws) -> Value {

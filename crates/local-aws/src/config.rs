@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::journal::Journal;
+use crate::{journal::Journal, switches::Switches};
 
 /// Where the local ECS pretends to be, and how it behaves.
 #[derive(Debug, Clone)]
@@ -19,10 +19,8 @@ pub struct Config {
     pub requests_kept: usize,
     /// Where every distinct request is written down; nowhere without it.
     pub journal: Option<Arc<Journal>>,
-    /// Whether an `UpdateService` that names only values that stand already starts a deployment.
-    ///
-    /// What AWS does is not documented, so it is a switch; the default is no deployment.
-    pub identical_update_deploys: bool,
+    /// What AWS leaves unsettled.
+    pub switches: Switches,
 }
 
 impl Default for Config {
@@ -34,7 +32,7 @@ impl Default for Config {
             timing: Timing::default(),
             requests_kept: 1_000,
             journal: None,
-            identical_update_deploys: false,
+            switches: Switches::default(),
         }
     }
 }
@@ -62,6 +60,11 @@ pub struct Timing {
     ///
     /// A published rollback of one task took 79 s; this is long enough to be seen by whoever polls.
     pub rollback: Duration,
+    /// How long alarms are watched after a rolling deployment is full and its old tasks are gone.
+    ///
+    /// ECS computes it from the alarms; it is under 5 minutes. Source:
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html>
+    pub alarm_bake: Duration,
     /// The pause after the second launch in a row that never ran; it doubles from launch to launch.
     pub first_backoff: Duration,
     /// The longest such pause, 15 minutes in ECS. Source:
@@ -78,6 +81,7 @@ impl Default for Timing {
             stopped_kept: Duration::from_hours(1),
             inactive_kept: Duration::from_hours(1),
             rollback: Duration::from_secs(5),
+            alarm_bake: Duration::from_mins(3),
             first_backoff: Duration::from_secs(10),
             longest_backoff: Duration::from_mins(15),
         }

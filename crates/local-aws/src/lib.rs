@@ -30,11 +30,12 @@
 //! # Limits
 //!
 //! `docs/fidelity.md` has all of them, with sources and doubts. Kept and read back, but without effect:
-//! load balancers, service discovery, Service Connect, volumes, placement, deployment alarms, lifecycle
-//! hooks and early success criteria. The strategies `BLUE_GREEN`, `LINEAR` and `CANARY` are rolled, which
-//! an event says. Refused by name: other deployment controllers than `ECS`, and the operations that are
-//! not done. Capacity never runs out, a daemon service has no instance to run on, and signatures are not
-//! looked at. Nothing outlives the process.
+//! load balancers (traffic weights are recorded, and no listener reads them), service discovery, Service
+//! Connect, volumes and placement. Alarms and the answers of hooks' functions are told to it
+//! ([`LocalAws::set_alarm`], [`LocalAws::answer_hooks`]). Refused by name: other deployment controllers
+//! than `ECS`, and the operations that are not done. Capacity never runs out, a daemon service has no
+//! instance to run on, and signatures are not looked at. Nothing outlives the process. What AWS leaves
+//! unsettled is a switch: [`Switches`].
 
 mod admin;
 mod clock;
@@ -59,6 +60,7 @@ mod scheduler;
 mod scripted;
 mod server;
 mod ssm;
+mod switches;
 mod validate;
 mod wire;
 
@@ -69,6 +71,7 @@ pub use driver::{
     ContainerSpec, HealthCheck, LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, TaskSpec,
     Usage,
 };
+pub use ecs::{HookAnswer, HookAnswerError};
 pub use error::ApiError;
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
 pub use image::{ImageEntry, ImageMap, ImageMapError};
@@ -78,4 +81,5 @@ pub use process::{ProcessConfig, ProcessDriver, shim_main_if_asked};
 pub use recorder::Recorded;
 pub use registry::Image;
 pub use scripted::{Script, ScriptedDriver};
+pub use switches::Switches;
 pub use wire::ConnectionCut;

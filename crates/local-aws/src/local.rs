@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
 use tokio::sync::{Notify, mpsc::UnboundedReceiver};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
     ecr::Registries,
-    ecs::State,
+    ecs::{HookAnswer, State},
     error::ApiError,
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
@@ -139,6 +140,37 @@ impl LocalAws {
     /// Forgets the requests that came in.
     pub fn clear_requests(&self) {
         self.recorder.clear();
+    }
+
+    /// Sets the state of a CloudWatch alarm: deployments that watch it fail when it goes to ALARM.
+    pub fn set_alarm(&self, name: &str, is_in_alarm: bool) {
+        self.state().set_alarm(name, is_in_alarm);
+        self.wake();
+    }
+
+    /// The alarms that are in ALARM.
+    pub fn alarms(&self) -> Vec<String> {
+        self.state().alarms.in_alarm()
+    }
+
+    /// Sets what the function behind lifecycle hooks answers: in turn, and the last answer for ever.
+    ///
+    /// `function` is an ARN, a function's name, or `*` for every function. Where nobody answers for a
+    /// function, its hooks fail.
+    pub fn answer_hooks(&self, function: &str, answers: Vec<HookAnswer>) {
+        self.state().hook_targets.set(function, answers);
+    }
+
+    /// The hooks whose functions have not answered: `hookId`, `function`, and what ECS tells a function.
+    pub fn open_hooks(&self) -> Vec<Value> {
+        self.state().open_hooks()
+    }
+
+    /// Answers for the function behind an open hook; says whether there was one of that id.
+    pub fn resolve_hook(&self, id: &str, succeeded: bool) -> bool {
+        let found = self.state().resolve_hook(id, succeeded);
+        self.wake();
+        found
     }
 
     /// The last lines that a task's container wrote, oldest first.

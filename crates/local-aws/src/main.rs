@@ -110,6 +110,12 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     for fault in &options.faults {
         local.add_fault(fault.clone());
     }
+    for alarm in &options.alarms {
+        local.set_alarm(alarm, true);
+    }
+    for (function, answers) in &options.hooks {
+        local.answer_hooks(function, answers.clone());
+    }
 
     let listener =
         TcpListener::bind(options.listen).await.map_err(|source| Failure::Listen(options.listen, source))?;

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use coxswain_local_aws::{Config, FaultRule, ImageMap, ImageMapError, Journal, Timing};
+use coxswain_local_aws::{
+    Config, FaultRule, HookAnswer, HookAnswerError, ImageMap, ImageMapError, Journal, Switches, Timing,
+};
 
 /// A local ECS: AWS's own protocol, tasks as processes of this machine, ECS's rules for rollouts.
 ///
@@ -54,6 +56,21 @@ pub(crate) struct Options {
     #[arg(long = "fault", value_name = "RULE")]
     pub(crate) faults: Vec<FaultRule>,
 
+    /// A CloudWatch alarm that is in ALARM from the beginning; may be given several times. Others are
+    /// set by POST /_local/alarms.
+    #[arg(long = "alarm", value_name = "NAME")]
+    pub(crate) alarms: Vec<String>,
+
+    /// What the Lambda function of lifecycle hooks answers, in turn, the last for ever: SUCCEEDED,
+    /// FAILED, IN_PROGRESS[=SECONDS], NOTHING, or HOLD until POST /_local/hooks/ID; may be given
+    /// several times. FUNCTION is an ARN, a name, or `*`.
+    #[arg(long = "hook", value_name = "FUNCTION=ANSWER[,ANSWER...]", value_parser = hook)]
+    pub(crate) hooks: Vec<(String, Vec<HookAnswer>)>,
+
+    /// Turns a switch for what AWS leaves unsettled away from its default; may be given several times.
+    #[arg(long = "switch", value_name = "SWITCH")]
+    switches: Vec<Switch>,
+
     /// Seconds after which a running task without a health check counts as healthy; 40 in ECS.
     #[arg(long, value_name = "SECONDS")]
     healthy_after: Option<u64>,
@@ -73,6 +90,21 @@ pub(crate) struct Options {
     /// How it is logged.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
+}
+
+/// The switches, named by what is not the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    /// UpdateService with values that stand already starts a deployment.
+    IdenticalUpdateDeploys,
+    /// StopServiceDeployment takes ABORT.
+    AbortStops,
+    /// The circuit breaker watches rolling deployments only.
+    BreakerWatchesRollingOnly,
+    /// A service's first deployment bakes.
+    FirstDeploymentBakes,
+    /// lifecycleStage shows PRE_PRODUCTION_TRAFFIC_SHIFT, which the model's enum lacks.
+    ShowsPreProductionStage,
 }
 
 /// The form of log lines.
@@ -125,9 +157,24 @@ impl Options {
             region: self.region.clone(),
             seed: self.seed,
             timing,
+            switches: self.switches(),
             journal: self.journal.as_ref().map(open).transpose()?.map(Arc::new),
             ..Config::default()
         })
+    }
+
+    fn switches(&self) -> Switches {
+        let mut switches = Switches::default();
+        for switch in &self.switches {
+            match switch {
+                Switch::IdenticalUpdateDeploys => switches.identical_update_deploys = true,
+                Switch::AbortStops => switches.abort_stops = true,
+                Switch::BreakerWatchesRollingOnly => switches.breaker_watches_every_strategy = false,
+                Switch::FirstDeploymentBakes => switches.first_deployment_bakes = true,
+                Switch::ShowsPreProductionStage => switches.shows_pre_production_stage = true,
+            }
+        }
+        switches
     }
 
     pub(crate) fn image_map(&self) -> Result<ImageMap, OptionsError> {
@@ -165,6 +212,13 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+fn hook(text: &str) -> Result<(String, Vec<HookAnswer>), String> {
+    // The function's ARN has no `=`, an answer may have one.
+    let (function, answers) = assignment(text)?;
+    let answers: Result<_, HookAnswerError> = answers.split(',').map(str::parse).collect();
+    Ok((function, answers.map_err(|error| error.to_string())?))
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Members, Service, ServiceDeployment, State,
-    event::words,
-    revision::{Revision, resolve_platform},
+    AlarmRecord, Service, ServiceDeployment, Shift, State,
+    revision::{Revision, TargetGroups, resolve_platform},
     service_deployment::Sources,
     task_definition::TaskDefinition,
 };
@@ -80,7 +79,9 @@ impl Deployment {
             "id": self.id(),
             "status": if is_primary { "PRIMARY" } else { "ACTIVE" },
             "taskDefinition": self.definition.arn,
-            "desiredCount": if is_primary { service.desired_count } else { running + pending },
+            "desiredCount": service.wanted_of(self.number).unwrap_or(
+                if is_primary { service.desired_count } else { running + pending }
+            ),
             "runningCount": running,
             "pendingCount": pending,
             "failedTasks": self.failed_tasks,
@@ -96,6 +97,24 @@ impl Deployment {
     }
 }
 
+impl Service {
+    /// How many tasks a shift of traffic asks of a deployment; `None` while there is none.
+    pub(crate) fn wanted_of(&self, number: u64) -> Option<u64> {
+        let ongoing = self.history.last().filter(|deployment| !deployment.status.is_final())?;
+        ongoing.shift.as_ref().map(|shift| shift.wanted(number, self.desired_count))
+    }
+
+    /// The deployment whose tasks serve production.
+    fn in_production(&self) -> Option<u64> {
+        let shift = self.history.last().and_then(|deployment| deployment.shift.as_ref());
+        let completed = self.last_completed.as_ref().map(|deployment| deployment.number);
+        let listed = |number: &u64| self.deployments.iter().any(|deployment| deployment.number == *number);
+        let started = self.deployments.iter().find(|deployment| deployment.rollout != Rollout::Failed);
+        let known = shift.and_then(Shift::in_production).filter(listed).or(completed.filter(listed));
+        known.or(started.map(|deployment| deployment.number))
+    }
+}
+
 impl State {
     /// Starts a deployment of what the service's members say now; the PRIMARY so far becomes ACTIVE.
     pub(super) fn deploy(&mut self, service: &mut Service, definition: Arc<TaskDefinition>, now: Time) {
@@ -104,19 +123,23 @@ impl State {
         let revision_arn = self.names.service_revision(cluster, name, number);
         let id = self.random.alphanumeric21();
         let deployment_arn = self.names.service_deployment(cluster, name, &id);
-        let revision = Arc::new(Revision::of(service, &definition, revision_arn, now));
+        let configuration = service.configuration().cloned().unwrap_or(Value::Null);
+        let source = service.in_production();
+        let numbers = (source, number);
+        let bakes = self.switches.first_deployment_bakes;
+        let shift = Shift::begin(&configuration, numbers, service.is_routed(), bakes, now);
+        let replaced = source.and_then(|source| service.revision(source)).map(Arc::as_ref);
+        let groups = TargetGroups::after(replaced, service, shift.is_some());
+        let revision = Arc::new(Revision::of(service, &definition, (revision_arn, groups), now));
         service.revisions.insert(number, Arc::clone(&revision));
         let sources = Sources(service.deployments.iter().map(|deployment| deployment.number).collect());
         if let Some(ongoing) = service.ongoing() {
             ongoing.superseded(now);
         }
-        service.history.push(ServiceDeployment::new(
-            deployment_arn,
-            number,
-            sources,
-            service.configuration().cloned().unwrap_or(Value::Null),
-            now,
-        ));
+        let alarms = AlarmRecord::of(&configuration, &self.alarms);
+        let mut started = ServiceDeployment::new(deployment_arn, number, sources, configuration, now);
+        (started.shift, started.alarms) = (shift, alarms);
+        service.history.push(started);
         service.forget_old_history(now);
         let deployment = Deployment {
             number,
@@ -131,10 +154,5 @@ impl State {
             launches: Launches::default(),
         };
         service.deployments.insert(0, deployment);
-        let strategy = service.configuration().and_then(|configuration| configuration.text("strategy"));
-        if let Some(strategy) = strategy.filter(|strategy| *strategy != "ROLLING") {
-            let text = words::rolled_instead(strategy);
-            service.events.say(&mut self.random, now, &service.key.name, &text);
-        }
     }
 }

@@ -75,8 +75,8 @@ pub(crate) mod words {
         format!("(deployment {deployment}) deployment completed.")
     }
 
-    pub(crate) fn failed(deployment: &str) -> String {
-        format!("(deployment {deployment}) deployment failed: tasks failed to start.")
+    pub(crate) fn failed(deployment: &str, why: &str) -> String {
+        format!("(deployment {deployment}) deployment failed: {why}")
     }
 
     pub(crate) fn rolling_back(deployment: &str) -> String {
@@ -93,9 +93,4 @@ pub(crate) mod words {
 
     pub(crate) const NO_ADDRESS: &str =
         "was unable to place a task. Reason: every loopback address of this machine's range is taken.";
-
-    /// The local ECS's own: it never shifts traffic.
-    pub(crate) fn rolled_instead(strategy: &str) -> String {
-        format!("runs this {strategy} deployment as ROLLING: the local ECS has no traffic shifting.")
-    }
 }

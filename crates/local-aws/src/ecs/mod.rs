@@ -5,10 +5,13 @@
 
 mod address;
 mod agenda;
+mod alarm;
 mod arn;
 mod cluster;
 mod deployment;
+mod deployment_action;
 mod event;
+mod hook;
 mod instance;
 mod log_stream;
 mod member;
@@ -17,6 +20,7 @@ pub(crate) mod page;
 mod revision;
 mod service;
 mod service_deployment;
+mod shift;
 mod tag;
 mod task;
 mod task_definition;
@@ -24,8 +28,11 @@ mod task_definition;
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) use agenda::{Alarm, Effect, Start};
+pub(crate) use alarm::{AlarmRecord, Alarms};
 pub(crate) use deployment::{Deployment, Launches, Rollout};
 pub(crate) use event::words;
+pub(crate) use hook::{Hook, HookState, HookTargets};
+pub use hook::{HookAnswer, HookAnswerError};
 pub(crate) use log_stream::LogStream;
 pub(crate) use member::Members;
 pub(crate) use operation::{call, is_done, why_not};
@@ -33,6 +40,7 @@ pub(crate) use service::{Service, ServiceKey, ServiceStatus};
 pub(crate) use service_deployment::{
     BreakerRecord, NO_CANDIDATE, ServiceDeployment, ServiceDeploymentStatus,
 };
+pub(crate) use shift::{Direction, Shift, Stage};
 pub(crate) use task::{
     Container, ContainerStatus, Health, LaunchRequest, Place, StopCode, Task, TaskStatus, Verdict,
 };
@@ -45,6 +53,7 @@ use crate::{
     clock::Time,
     config::{Config, Timing},
     id::Random,
+    switches::Switches,
 };
 
 /// Everything that this ECS knows.
@@ -52,13 +61,15 @@ use crate::{
 pub(crate) struct State {
     pub(crate) random: Random,
     pub(crate) timing: Timing,
+    pub(crate) switches: Switches,
+    pub(crate) hook_targets: HookTargets,
+    pub(crate) alarms: Alarms,
     pub(crate) agenda: Agenda,
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     pub(crate) tasks: BTreeMap<String, Task>,
     pub(crate) log_streams: LogStreams,
     pub(crate) addresses: Addresses,
     names: Names,
-    identical_update_deploys: bool,
     clusters: BTreeMap<String, Cluster>,
     families: BTreeMap<String, Family>,
     run_task_calls: RunTaskCalls,
@@ -78,8 +89,10 @@ impl State {
             log_streams: LogStreams::default(),
             addresses,
             names: Names::new(&config.account, &config.region),
-            identical_update_deploys: config.identical_update_deploys,
             timing: config.timing,
+            switches: config.switches,
+            hook_targets: HookTargets::default(),
+            alarms: Alarms::default(),
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
             run_task_calls: RunTaskCalls::default(),

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    State, cluster, instance, member::set, revision, service, service_deployment, tag, task, task_definition,
+    State, cluster, deployment_action, instance, member::set, revision, service, service_deployment, tag,
+    task, task_definition,
 };
 use crate::{
     clock::Time,
@@ -36,7 +37,8 @@ fn handler(operation: &str) -> Option<Handler> {
         "ListServices" => |state, request, _| service::list(state, request),
         "ListServiceDeployments" => |state, request, _| service_deployment::list(state, request),
         "DescribeServiceDeployments" => |state, request, _| service_deployment::describe(state, request),
-        "StopServiceDeployment" => service_deployment::stop,
+        "StopServiceDeployment" => deployment_action::stop,
+        "ContinueServiceDeployment" => |state, request, _| deployment_action::go_on(state, request),
         "DescribeServiceRevisions" => |state, request, _| revision::describe(state, request),
         "RunTask" => task::run,
         "StartTask" => |state, request, _| task::start(state, request),

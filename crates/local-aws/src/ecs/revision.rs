@@ -35,10 +35,44 @@ pub(crate) struct Revision {
     images: Vec<Value>,
     /// What the images were when the deployment's first task was started, by container.
     digests: OnceLock<BTreeMap<String, String>>,
+    groups: TargetGroups,
+}
+
+/// The target groups that serve a revision, and the rules that lead to them.
+///
+/// Of each load balancer with an alternate target group, a shift of traffic takes the one that the
+/// revision before does not use; a rolling deployment stays where that one is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TargetGroups(Vec<Value>);
+
+impl TargetGroups {
+    pub(super) fn after(replaced: Option<&Revision>, service: &Service, shifts: bool) -> Self {
+        let resolved =
+            service.spec.items("loadBalancers").iter().enumerate().filter_map(|(place, balancer)| {
+                let group = balancer.text("targetGroupArn")?;
+                let advanced = balancer.member("advancedConfiguration").unwrap_or(&Value::Null);
+                let used = replaced.and_then(|replaced| replaced.groups.0.get(place)?.text("targetGroupArn"));
+                let alternate = advanced.text("alternateTargetGroupArn");
+                // Going on from the alternate one is going back to the first.
+                let takes_alternate = used.is_some() && (used == alternate) != shifts;
+                let chosen = alternate.filter(|_| takes_alternate).unwrap_or(group);
+                let mut resolved = json!({"targetGroupArn": chosen});
+                if let Some(rule) = advanced.text("productionListenerRule") {
+                    set(&mut resolved, "productionListenerRule", rule);
+                }
+                Some(resolved)
+            });
+        Self(resolved.collect())
+    }
 }
 
 impl Revision {
-    pub(super) fn of(service: &Service, definition: &TaskDefinition, arn: String, now: Time) -> Self {
+    pub(super) fn of(
+        service: &Service,
+        definition: &TaskDefinition,
+        (arn, groups): (String, TargetGroups),
+        now: Time,
+    ) -> Self {
         let spec = MEMBERS.iter().filter_map(|member| {
             let value = service.spec.get(*member)?;
             Some(((*member).to_owned(), value.clone()))
@@ -47,7 +81,7 @@ impl Revision {
             |container| json!({"containerName": container.text("name"), "image": container.text("image")}),
         );
         let digests = OnceLock::new();
-        Self { arn, created_at: now, spec: spec.collect(), images: images.collect(), digests }
+        Self { arn, created_at: now, spec: spec.collect(), images: images.collect(), digests, groups }
     }
 
     /// Keeps the digests that its first task was started with; those of later ones change nothing.
@@ -85,6 +119,9 @@ impl Revision {
         if let Value::Object(rest) = rest {
             shown.extend(rest);
         }
+        if !self.groups.0.is_empty() {
+            shown.insert("resolvedConfiguration".into(), json!({"loadBalancers": self.groups.0}));
+        }
         Value::Object(shown)
     }
 }
@@ -121,9 +158,10 @@ impl Service {
     pub(super) fn current_revisions(&self, state: &State) -> Value {
         let shown = self.deployments.iter().enumerate().map(|(place, deployment)| {
             let (running, pending) = self.task_counts(state, deployment.number);
+            let usual = if place == 0 { self.desired_count } else { running + pending };
             json!({
                 "arn": deployment.revision.arn,
-                "requestedTaskCount": if place == 0 { self.desired_count } else { running + pending },
+                "requestedTaskCount": self.wanted_of(deployment.number).unwrap_or(usual),
                 "runningTaskCount": running,
                 "pendingTaskCount": pending,
             })

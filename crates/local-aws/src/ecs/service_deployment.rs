@@ -2,16 +2,20 @@
 //!
 //! ```text
 //! PENDING → IN_PROGRESS → SUCCESSFUL
-//!                │  └──── breaker without rollback, or a newer deployment → STOPPED
-//!                ├─ breaker ─────────────────────────────→ ROLLBACK_IN_PROGRESS → ROLLBACK_SUCCESSFUL
-//!                └─ StopServiceDeployment → ROLLBACK_REQUESTED ───────↑      └──→ ROLLBACK_FAILED
+//!                │  └──── failure without rollback, or a newer deployment → STOPPED
+//!                ├─ breaker, alarm, hook ────────────────→ ROLLBACK_IN_PROGRESS → ROLLBACK_SUCCESSFUL
+//!                ├─ StopServiceDeployment → ROLLBACK_REQUESTED ───────↑      └──→ ROLLBACK_FAILED
+//!                └─ StopServiceDeployment(ABORT) → STOP_REQUESTED → STOPPED
 //! ```
 
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Members, Service, ServiceKey, State, arn, member::set, operation::paged, page};
+use super::{
+    AlarmRecord, Hook, Members, Service, ServiceKey, Shift, Stage, State, arn, member::set, operation::paged,
+    page,
+};
 use crate::{clock::Time, error::ApiError};
 
 /// How long they are kept. Source: the API's description of `ListServiceDeployments`.
@@ -26,6 +30,7 @@ pub(crate) enum ServiceDeploymentStatus {
     Pending,
     InProgress,
     Successful,
+    StopRequested,
     Stopped,
     RollbackRequested,
     RollbackInProgress,
@@ -34,11 +39,12 @@ pub(crate) enum ServiceDeploymentStatus {
 }
 
 impl ServiceDeploymentStatus {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::InProgress => "IN_PROGRESS",
             Self::Successful => "SUCCESSFUL",
+            Self::StopRequested => "STOP_REQUESTED",
             Self::Stopped => "STOPPED",
             Self::RollbackRequested => "ROLLBACK_REQUESTED",
             Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
@@ -81,8 +87,13 @@ pub(crate) struct ServiceDeployment {
     stopped_at: Option<Time>,
     updated_at: Time,
     rollback: Option<(Time, String, u64)>,
-    configuration: Value,
+    pub(crate) configuration: Value,
     pub(crate) breaker: Option<BreakerRecord>,
+    pub(crate) alarms: Option<AlarmRecord>,
+    /// How far it is in shifting traffic; `None` for a rolling deployment.
+    pub(crate) shift: Option<Shift>,
+    /// When a rolling deployment was full and alone, and its bake began.
+    pub(crate) full_since: Option<Time>,
 }
 
 impl ServiceDeployment {
@@ -101,16 +112,26 @@ impl ServiceDeployment {
             rollback: None,
             configuration,
             breaker: None,
+            alarms: None,
+            shift: None,
+            full_since: None,
         }
     }
 
-    /// The scheduler has taken it up.
-    pub(crate) fn begin(&mut self, now: Time) {
-        if self.status == ServiceDeploymentStatus::Pending {
-            self.status = ServiceDeploymentStatus::InProgress;
+    /// Its status changes, and it is not over.
+    pub(crate) fn turn(&mut self, status: ServiceDeploymentStatus, now: Time) {
+        self.status = status;
+        self.updated_at = now;
+    }
+
+    /// The scheduler takes it up; says whether it had not before.
+    pub(crate) fn begin(&mut self, now: Time) -> bool {
+        let is_new = self.status == ServiceDeploymentStatus::Pending;
+        if is_new {
+            self.turn(ServiceDeploymentStatus::InProgress, now);
             self.started_at = Some(now);
-            self.updated_at = now;
         }
+        is_new
     }
 
     /// It is over, as `status` says.
@@ -128,10 +149,12 @@ impl ServiceDeployment {
 
     /// It returns to another revision.
     pub(crate) fn roll_back(&mut self, reason: &str, revision: u64, now: Time) {
-        self.status = ServiceDeploymentStatus::RollbackInProgress;
+        self.turn(ServiceDeploymentStatus::RollbackInProgress, now);
         self.reason = Some(reason.to_owned());
         self.rollback = Some((now, reason.to_owned(), revision));
-        self.updated_at = now;
+        if let Some(shift) = &mut self.shift {
+            shift.turn_back(revision, now);
+        }
     }
 
     pub(super) fn superseded(&mut self, now: Time) {
@@ -144,7 +167,7 @@ impl ServiceDeployment {
             "serviceDeploymentArn": self.arn,
             "serviceArn": state.names.service(&service.key.cluster, &service.key.name),
             "clusterArn": state.names.cluster(&service.key.cluster),
-            "targetServiceRevisionArn": revision_arn(state, service, self.target),
+            "targetServiceRevisionArn": state.revision_arn(&service.key, self.target),
             "status": self.status.name(),
             "createdAt": self.created_at.to_json(),
         });
@@ -167,12 +190,18 @@ impl ServiceDeployment {
         }
         let summary = |number: u64, requested: Option<u64>| {
             let (running, pending) = service.task_counts(state, number);
-            json!({
-                "arn": revision_arn(state, service, number),
-                "requestedTaskCount": requested.unwrap_or(running + pending),
+            let wanted = self.shift.as_ref().filter(|_| !self.status.is_final());
+            let wanted = wanted.map(|shift| shift.wanted(number, service.desired_count)).or(requested);
+            let mut summary = json!({
+                "arn": state.revision_arn(&service.key, number),
+                "requestedTaskCount": wanted.unwrap_or(running + pending),
                 "runningTaskCount": running,
                 "pendingTaskCount": pending,
-            })
+            });
+            if let Some(shift) = &self.shift {
+                shift.show_weights(number, &mut summary);
+            }
+            summary
         };
         set(&mut shown, "targetServiceRevision", summary(self.target, Some(service.desired_count)));
         let sources: Vec<Value> = self.sources.0.iter().map(|number| summary(*number, None)).collect();
@@ -182,8 +211,23 @@ impl ServiceDeployment {
         if let Some(at) = self.stopped_at {
             set(&mut shown, "stoppedAt", at.to_json());
         }
+        if let Some(shift) = &self.shift {
+            let shown_as = if state.switches.shows_pre_production_stage {
+                shift.stage
+            } else {
+                known_stage(shift.stage)
+            };
+            set(&mut shown, "lifecycleStage", shown_as.name());
+            let hooks: Vec<Value> = shift.hooks.iter().map(Hook::show).collect();
+            if !hooks.is_empty() {
+                set(&mut shown, "lifecycleHookDetails", hooks);
+            }
+        }
+        if let Some(alarms) = &self.alarms {
+            set(&mut shown, "alarms", alarms.show(self.status.is_final()));
+        }
         if let Some((at, reason, number)) = &self.rollback {
-            let arn = revision_arn(state, service, *number);
+            let arn = state.revision_arn(&service.key, *number);
             set(
                 &mut shown,
                 "rollback",
@@ -224,12 +268,16 @@ impl Service {
     }
 }
 
-fn revision_arn(state: &State, service: &Service, number: u64) -> String {
-    state.names.service_revision(&service.key.cluster, &service.key.name, number)
+/// The stage that the model's enum knows: it lacks one that its description has.
+fn known_stage(stage: Stage) -> Stage {
+    match stage {
+        Stage::PreProductionTrafficShift => Stage::ProductionTrafficShift,
+        other => other,
+    }
 }
 
 /// The service and its service deployment of that ARN.
-fn find<'a>(state: &'a State, asked: &str) -> Option<(&'a Service, &'a ServiceDeployment)> {
+pub(super) fn find<'a>(state: &'a State, asked: &str) -> Option<(&'a Service, &'a ServiceDeployment)> {
     let parts = arn::parts(asked, "service-deployment")?;
     let [cluster, name, _] = parts.as_slice() else { return None };
     let service = state.services.get(&ServiceKey::new(cluster, name))?;
@@ -275,24 +323,4 @@ pub(super) fn describe(state: &State, request: &Value) -> Result<Value, ApiError
         }
     }
     Ok(json!({"serviceDeployments": deployments, "failures": failures}))
-}
-
-/// StopServiceDeployment: asks for the rollback, which the scheduler carries out.
-pub(super) fn stop(state: &mut State, request: &Value, now: Time) -> Result<Value, ApiError> {
-    let asked = request.text("serviceDeploymentArn").unwrap_or_default();
-    if request.text("stopType") == Some("ABORT") {
-        return Err(ApiError::invalid("The stop type ABORT is not supported; use ROLLBACK."));
-    }
-    let unknown = || ApiError::new("ServiceDeploymentNotFoundException", "Service deployment not found.");
-    let (service, found) = find(state, asked).ok_or_else(unknown)?;
-    if !matches!(found.status, ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress) {
-        let text = format!("The service deployment is in the status {}.", found.status.name());
-        return Err(ApiError::new("ConflictException", text));
-    }
-    let key = service.key.clone();
-    let ongoing = state.services.get_mut(&key).and_then(Service::ongoing).ok_or_else(unknown)?;
-    ongoing.status = ServiceDeploymentStatus::RollbackRequested;
-    ongoing.updated_at = now;
-    state.agenda.look_at(&key);
-    Ok(json!({"serviceDeploymentArn": asked}))
 }

@@ -1,20 +1,12 @@
-//! The deployment circuit breaker, and the rollback to the last deployment that completed.
+//! The deployment circuit breaker.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>
 
+use super::rollback::{self, Cause};
 use crate::{
     clock::Time,
-    ecs::{BreakerRecord, Members, NO_CANDIDATE, Rollout, Service, ServiceDeploymentStatus, State, words},
+    ecs::{BreakerRecord, Members, Rollout, Service, ServiceDeploymentStatus, State},
 };
-
-/// Why a rollback starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// The circuit breaker tripped.
-    Breaker,
-    /// Somebody asked for it by StopServiceDeployment.
-    Request,
-}
 
 /// How many failures trip the breaker for that many desired tasks.
 pub(super) fn threshold(kind: &str, value: u64, desired: u64) -> u64 {
@@ -48,6 +40,10 @@ pub(super) fn trip_if_due(state: &mut State, service: &mut Service, now: Time) -
         service.deployments.first().is_some_and(|primary| primary.rollout == Rollout::InProgress);
     record.triggered = in_progress && record.enabled && record.failures >= record.threshold;
     let ongoing = service.ongoing();
+    let shifts = ongoing.as_ref().is_some_and(|ongoing| ongoing.shift.is_some());
+    if shifts && !state.switches.breaker_watches_every_strategy {
+        return false;
+    }
     let rolls_back =
         ongoing.as_ref().is_some_and(|ongoing| ongoing.status == ServiceDeploymentStatus::RollbackInProgress);
     // A service deployment in rollback keeps the record of what it tripped on.
@@ -56,76 +52,11 @@ pub(super) fn trip_if_due(state: &mut State, service: &mut Service, now: Time) -
     {
         ongoing.breaker = Some(record);
     }
-    if !record.triggered {
-        return false;
+    if record.triggered {
+        let rolls_back = service.circuit_breaker().and_then(|breaker| breaker.flag("rollback")) == Some(true);
+        rollback::fail(state, service, &Cause::Breaker, rolls_back, now);
     }
-    let reason = "ECS deployment circuit breaker: tasks failed to start.";
-    fail(state, service, reason, now);
-    let wants_rollback = service.circuit_breaker().and_then(|breaker| breaker.flag("rollback")) == Some(true);
-    if wants_rollback {
-        roll_back(state, service, Cause::Breaker, now);
-    } else if let Some(ongoing) = service.ongoing() {
-        let reason = "Service deployment stopped because the circuit breaker threshold was exceeded.";
-        ongoing.finish(ServiceDeploymentStatus::Stopped, Some(reason), now);
-    }
-    true
-}
-
-/// Carries a rollback out that was asked for; says whether one was.
-pub(super) fn roll_back_if_requested(state: &mut State, service: &mut Service, now: Time) -> bool {
-    let requested = |status| status == ServiceDeploymentStatus::RollbackRequested;
-    if !service.ongoing().is_some_and(|ongoing| requested(ongoing.status)) {
-        return false;
-    }
-    if let Some(primary) = service.deployments.first_mut() {
-        let reason = format!("ECS deployment {} was stopped.", primary.id());
-        primary.turn(Rollout::Failed, reason, now);
-    }
-    roll_back(state, service, Cause::Request, now);
-    true
-}
-
-fn fail(state: &mut State, service: &mut Service, reason: &str, now: Time) {
-    let Some(primary) = service.deployments.first_mut() else { return };
-    primary.turn(Rollout::Failed, reason.to_owned(), now);
-    let text = words::failed(&primary.id());
-    service.events.say(&mut state.random, now, &service.key.name, &text);
-}
-
-/// Makes the last COMPLETED deployment the PRIMARY again, under its old id.
-///
-/// Its counters are those of its completion: none. The service's count, percentages and tags are not
-/// the revision's and stay as they are. Without a deployment to return to, the failed one stays
-/// PRIMARY and launches nothing.
-fn roll_back(state: &mut State, service: &mut Service, cause: Cause, now: Time) {
-    let failed = service.deployments.first().map(|primary| primary.number);
-    let target = service.last_completed.clone().filter(|target| Some(target.number) != failed);
-    let Some(mut target) = target else {
-        if let Some(ongoing) = service.ongoing() {
-            ongoing.finish(ServiceDeploymentStatus::RollbackFailed, Some(NO_CANDIDATE), now);
-        }
-        return;
-    };
-    service.deployments.retain(|deployment| deployment.number != target.number);
-    let (reason, because) = match cause {
-        Cause::Breaker => (
-            format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", target.id()),
-            "Service deployment rolled back because the circuit breaker threshold was exceeded.",
-        ),
-        Cause::Request => (
-            format!("ECS deployment rolling back to deploymentId {}.", target.id()),
-            "Service deployment rolled back because of a stop request.",
-        ),
-    };
-    target.turn(Rollout::InProgress, reason, now);
-    target.created_at = now;
-    if let Some(ongoing) = service.ongoing() {
-        ongoing.roll_back(because, target.number, now);
-    }
-    service.restore(&target.revision.spec);
-    let text = words::rolling_back(&target.id());
-    service.events.say(&mut state.random, now, &service.key.name, &text);
-    service.deployments.insert(0, target);
+    record.triggered
 }
 
 #[cfg(test)]

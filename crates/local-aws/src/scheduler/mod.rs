@@ -4,9 +4,13 @@
 //! change the state and leave what the driver is to do as effects.
 
 mod breaker;
+mod completion;
 mod lifecycle;
+mod moves;
 mod pass;
+mod rollback;
 mod rolling;
+mod shift;
 
 pub(crate) use self::lifecycle::{stop_task, task_event};
 use crate::{

@@ -1,21 +1,19 @@
 //! One look at one service: judge its tasks, start and stop, and see whether its deployment is done.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::{
-    breaker, lifecycle,
-    rolling::{self, Member, Moves, Situation, Standing},
+    breaker, completion, lifecycle, moves, rollback,
+    rolling::{self, Member, Situation, Standing},
+    shift,
 };
 use crate::{
     clock::Time,
     ecs::{
-        Alarm, Health, LaunchRequest, Launches, Members, Rollout, Service, ServiceDeploymentStatus,
-        ServiceKey, ServiceStatus, State, StopCode, Task, TaskStatus, Verdict, words,
+        Alarm, Health, Members, Rollout, Service, ServiceDeploymentStatus, ServiceKey, ServiceStatus, State,
+        StopCode, Task, TaskStatus, Verdict, words,
     },
 };
-
-/// How often a steady service says so. Source: published events of real services.
-const STEADY_AGAIN: Duration = Duration::from_hours(6);
 
 /// Launches in a row that never ran, from which on it is complained about.
 const INCONSISTENT_AFTER: u32 = 3;
@@ -33,30 +31,34 @@ pub(super) fn look_at(state: &mut State, key: &ServiceKey, now: Time) {
 }
 
 fn active(state: &mut State, service: &mut Service, now: Time) {
-    if let Some(ongoing) = service.ongoing() {
-        ongoing.begin(now);
+    if service.ongoing().is_some_and(|ongoing| ongoing.begin(now) && ongoing.shift.is_some()) {
+        shift::begin(state, service, now);
     }
     judge_all(state, service, now);
     forget_stopped(state, service);
-    if breaker::roll_back_if_requested(state, service, now) || breaker::trip_if_due(state, service, now) {
+    if rollback::stop_if_requested(state, service, now)
+        || rollback::fail_by_alarm_if_due(state, service, now)
+        || breaker::trip_if_due(state, service, now)
+    {
         state.agenda.look_at(&service.key);
     }
-    let situation = situation(state, service, now);
+    if shift::advance(state, service, now) {
+        shift::scale(state, service, now);
+        service.steady_said = None;
+        completion::drop_empty_deployments(state, service, now);
+        return;
+    }
+    let Some(primary) = service.deployments.first().map(|primary| primary.number) else { return };
+    let situation = situation_of(state, service, primary, service.desired_count, now);
     let moves = rolling::decide(&situation);
-    start(state, service, &moves, now);
-    stop(state, service, &moves, now);
-    if moves.is_stuck {
-        service.events.complain(&mut state.random, now, &service.key.name, words::STUCK);
-    }
-    drop_empty_deployments(state, service, now);
-    if moves.start == 0 && moves.stop.is_empty() && moves.stop_unhealthy.is_empty() {
-        settle(state, service, &situation, now);
-    }
+    moves::carry_out(state, service, primary, &moves, now);
+    let rests = moves.start == 0 && moves.stop.is_empty() && moves.stop_unhealthy.is_empty();
+    completion::of_rolling(state, service, &situation, rests, now);
 }
 
 /// Stops everything; INACTIVE as soon as every task is on its way out.
 fn draining(state: &mut State, service: &mut Service, now: Time) {
-    let reason = scaling_reason(service);
+    let reason = moves::scaling_reason(service);
     for id in service.live.clone() {
         lifecycle::stop_task(state, &id, StopCode::ServiceSchedulerInitiated, &reason, now);
     }
@@ -152,129 +154,32 @@ fn standing(task: &Task, grace: Duration, healthy_after: Duration, now: Time) ->
     })
 }
 
-fn situation(state: &State, service: &Service, now: Time) -> Situation {
-    let primary = service.deployments.first();
+/// What moves are decided from, with the deployment of this number in the place of the PRIMARY.
+pub(super) fn situation_of(
+    state: &State,
+    service: &Service,
+    number: u64,
+    desired: u64,
+    now: Time,
+) -> Situation {
     let grace = Duration::from_secs(service.grace_seconds());
     let mut tasks: Vec<&Task> = service.live.iter().filter_map(|id| state.tasks.get(id)).collect();
     tasks.sort_by_key(|task| (task.created_at(), &task.id));
     let members = tasks.iter().filter_map(|task| {
         Some(Member {
             id: task.id.clone(),
-            is_primary: task.deployment() == primary.map(|primary| primary.number),
+            is_primary: task.deployment() == Some(number),
             standing: standing(task, grace, state.timing.healthy_after, now)?,
             is_protected: task.is_protected(now),
         })
     });
+    let deployment = service.deployments.iter().find(|deployment| deployment.number == number);
     Situation {
-        desired: service.desired_count,
+        desired,
         minimum_healthy_percent: service.percent("minimumHealthyPercent", 100),
         maximum_percent: service.percent("maximumPercent", 200),
-        may_launch: primary.is_some_and(|primary| primary.rollout != Rollout::Failed),
+        may_launch: deployment.is_some_and(|deployment| deployment.rollout != Rollout::Failed),
         is_draining: tasks.iter().any(|task| !task.wants_to_run && task.status < TaskStatus::Deprovisioning),
         members: members.collect(),
-    }
-}
-
-fn start(state: &mut State, service: &mut Service, moves: &Moves, now: Time) {
-    let Some(primary) = service.deployments.first().filter(|_| moves.start > 0) else { return };
-    if let Some(at) = primary.launches.not_before.filter(|at| *at > now) {
-        state.agenda.alarm(at, Alarm::Service(service.key.clone()));
-        return;
-    }
-    let (number, definition) = (primary.number, Arc::clone(&primary.definition));
-    let revision = Arc::clone(&primary.revision);
-    let mut started = Vec::new();
-    for _ in 0..moves.start {
-        let of = (number, Arc::clone(&definition));
-        let request = LaunchRequest::of_service(state, service, of, &revision.spec);
-        started.extend(state.launch(request, now));
-    }
-    service.adopt(&started);
-    if started.len() < moves.start {
-        service.events.complain(&mut state.random, now, &service.key.name, words::NO_ADDRESS);
-    }
-    if !started.is_empty() {
-        let text = words::started(&started, moves.replaces_unhealthy);
-        service.events.say(&mut state.random, now, &service.key.name, &text);
-    }
-}
-
-fn stop(state: &mut State, service: &mut Service, moves: &Moves, now: Time) {
-    let scaling = scaling_reason(service);
-    let unhealthy = "Task failed container health checks";
-    for (ids, reason) in [(&moves.stop, scaling.as_str()), (&moves.stop_unhealthy, unhealthy)] {
-        if ids.is_empty() {
-            continue;
-        }
-        for id in ids {
-            lifecycle::stop_task(state, id, StopCode::ServiceSchedulerInitiated, reason, now);
-        }
-        service.events.say(&mut state.random, now, &service.key.name, &words::stopped(ids));
-    }
-}
-
-fn scaling_reason(service: &Service) -> String {
-    let id = service.deployments.first().map(crate::ecs::Deployment::id).unwrap_or_default();
-    format!("Scaling activity initiated by (deployment {id})")
-}
-
-/// An ACTIVE deployment leaves the list when its tasks are gone; in a rollback not before its time.
-fn drop_empty_deployments(state: &mut State, service: &mut Service, now: Time) {
-    let rolls_back = service
-        .ongoing()
-        .is_some_and(|ongoing| ongoing.status == ServiceDeploymentStatus::RollbackInProgress);
-    if let Some(primary) = service.deployments.first().filter(|_| rolls_back) {
-        let done = primary.created_at.after(state.timing.rollback);
-        if now < done {
-            state.agenda.alarm(done, Alarm::Service(service.key.clone()));
-            return;
-        }
-    }
-    let tasks = service.live.iter().filter_map(|id| state.tasks.get(id));
-    let numbers: Vec<u64> =
-        tasks.filter(|task| task.status < TaskStatus::Deprovisioning).filter_map(Task::deployment).collect();
-    let primary = service.deployments.first().map(|primary| primary.number);
-    service
-        .deployments
-        .retain(|deployment| Some(deployment.number) == primary || numbers.contains(&deployment.number));
-}
-
-/// Completes the PRIMARY deployment, and says when the service is steady.
-fn settle(state: &mut State, service: &mut Service, situation: &Situation, now: Time) {
-    let desired = usize::try_from(service.desired_count).unwrap_or(usize::MAX);
-    let healthy = |member: &Member| member.is_primary && member.standing == Standing::Healthy;
-    let is_full = situation.members.len() == desired && situation.members.iter().all(healthy);
-    // With nothing desired a deployment completes at once; else it has to be alone.
-    let is_alone = service.deployments.len() == 1 || service.desired_count == 0;
-    if !(is_full && is_alone) {
-        service.steady_said = None;
-        return;
-    }
-    let Some(primary) = service.deployments.first_mut() else { return };
-    if primary.rollout == Rollout::InProgress {
-        let id = primary.id();
-        primary.turn(Rollout::Completed, format!("ECS deployment {id} completed."), now);
-        primary.failed_tasks = 0;
-        primary.breaker_count = 0;
-        primary.launches = Launches::default();
-        service.last_completed = Some(primary.clone());
-        if let Some(ongoing) = service.ongoing() {
-            let status = if ongoing.status == ServiceDeploymentStatus::RollbackInProgress {
-                ServiceDeploymentStatus::RollbackSuccessful
-            } else {
-                ServiceDeploymentStatus::Successful
-            };
-            ongoing.finish(status, None, now);
-        }
-        service.events.say(&mut state.random, now, &service.key.name, &words::completed(&id));
-    }
-    let is_completed =
-        service.deployments.first().is_some_and(|primary| primary.rollout == Rollout::Completed);
-    let said = service.steady_said.is_some_and(|said| now.since(said) < STEADY_AGAIN);
-    if is_completed && !said {
-        service.events.settle();
-        service.events.say(&mut state.random, now, &service.key.name, words::STEADY);
-        service.steady_said = Some(now);
-        state.agenda.alarm(now.after(STEADY_AGAIN), Alarm::Service(service.key.clone()));
     }
 }

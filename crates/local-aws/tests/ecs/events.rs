@@ -64,15 +64,3 @@ async fn a_steady_service_says_so_every_six_hours_and_keeps_a_hundred_events() {
     lab.pass(Duration::from_hours(24 * 40)).await;
     assert_eq!(lab.events().await.len(), 100);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_strategy_that_shifts_traffic_is_kept_and_said_to_be_rolled() {
-    let lab = Lab::start().await;
-    let service = {
-        let arn = lab.register("web:1").await;
-        lab.create(&arn, 1, json!({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}})).await
-    };
-    assert_eq!(service["deploymentConfiguration"]["strategy"], "BLUE_GREEN");
-    let events = lab.events().await;
-    assert!(events[0].contains("runs this BLUE_GREEN deployment as ROLLING"), "{events:?}");
-}

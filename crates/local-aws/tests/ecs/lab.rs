@@ -63,6 +63,13 @@ impl Lab {
         (answer.status().as_u16(), body)
     }
 
+    /// Asks the part of the wire that AWS does not have; says the status and the body.
+    pub(crate) async fn local_api(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(format!("/_local{path}"));
+        let answer = self.local.handle(request.body(body.to_owned().into()).unwrap()).await.unwrap();
+        (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap())
+    }
+
     async fn ecs(&self, operation: &str, body: &Value) -> (u16, Value) {
         self.send(&format!("{}.{operation}", ecs().target_prefix), body.to_string()).await
     }
@@ -150,6 +157,36 @@ impl Lab {
         let body = json!({"serviceDeploymentArns": arns});
         let mut described = self.call("DescribeServiceDeployments", body).await;
         described["serviceDeployments"].as_array_mut().unwrap().drain(..).collect()
+    }
+
+    /// The newest service deployment of `web`.
+    pub(crate) async fn newest_deployment(&self) -> Value {
+        self.service_deployments().await.swap_remove(0)
+    }
+
+    /// Lets time pass until the newest service deployment is in this stage; says it.
+    pub(crate) async fn until_stage(&self, stage: &str) -> Value {
+        self.until_deployment(|deployment| deployment["lifecycleStage"] == stage).await
+    }
+
+    /// Lets time pass until the newest service deployment is over; says it.
+    pub(crate) async fn until_over(&self) -> Value {
+        self.until_deployment(|deployment| deployment.get("finishedAt").is_some()).await
+    }
+
+    /// Lets time pass, up to two days, until the newest service deployment is as wanted; says it.
+    pub(crate) async fn until_deployment(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let started = self.clock.now();
+        loop {
+            let deployment = self.newest_deployment().await;
+            if wanted(&deployment) {
+                return deployment;
+            }
+            let passed = self.clock.now().since(started);
+            assert!(passed < Duration::from_hours(48), "it never came: {deployment:#}");
+            // Short at first, so that no stage is missed.
+            self.pass(Duration::from_millis(200).max(passed / 50)).await;
+        }
     }
 
     /// The tasks of `web`, running or stopped.

@@ -1,6 +1,8 @@
 //! The local ECS through its wire, with scripted tasks in virtual time.
 
 #[cfg(test)]
+mod alarms;
+#[cfg(test)]
 mod circuit_breaker;
 #[cfg(test)]
 mod clusters;
@@ -10,6 +12,8 @@ mod events;
 mod faults;
 #[cfg(test)]
 mod history;
+#[cfg(test)]
+mod hooks;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
@@ -30,6 +34,8 @@ mod run_task;
 mod scale;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod shifts;
 #[cfg(test)]
 mod task_definitions;
 #[cfg(test)]

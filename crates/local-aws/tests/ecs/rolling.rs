@@ -252,3 +252,24 @@ async fn a_forced_deployment_replaces_the_tasks_with_the_same_definition() {
     assert_ne!(lab.tasks("RUNNING").await[0]["taskArn"], before);
     assert_eq!(lab.service().await["taskDefinition"], arn.as_str());
 }
+
+#[tokio::test(start_paused = true)]
+async fn early_success_is_declared_at_its_percentage_with_or_without_the_old_tasks() {
+    for (cleanup, old_serve_at_success) in [("DEFERRED", true), ("BLOCKING", false)] {
+        let lab = Lab::start().await;
+        lab.script("web:good", Script { stops: (SECOND * 25, 0), ..Script::serves() });
+        let criteria = json!({"enable": true, "healthyPercent": 50, "sourceServiceRevisionCleanup": cleanup});
+        let configuration = json!({"minimumHealthyPercent": 50, "maximumPercent": 150,
+            "earlySuccessCriteria": criteria, "bakeTimeInMinutes": 0});
+        lab.steady(4, json!({"deploymentConfiguration": configuration})).await;
+        let next = lab.register("web:2").await;
+        lab.update(json!({"taskDefinition": next})).await;
+        let done = lab.until_over().await;
+        assert_eq!(done["status"], "SUCCESSFUL");
+        assert!(done["targetServiceRevision"]["runningTaskCount"].as_u64().unwrap() >= 2);
+        let old = lab.service().await["deployments"].as_array().unwrap().len() > 1;
+        assert_eq!(old, old_serve_at_success, "{cleanup}");
+        lab.until_stable().await;
+        assert_eq!(lab.service().await["runningCount"], 4);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coxswain_local_aws::Config;
+use coxswain_local_aws::{Config, Switches};
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -81,7 +81,8 @@ async fn only_members_that_change_what_runs_start_a_deployment() {
 
 #[tokio::test(start_paused = true)]
 async fn whether_identical_values_deploy_is_a_switch() {
-    let lab = Lab::with(Config { identical_update_deploys: true, ..Config::default() }).await;
+    let switches = Switches { identical_update_deploys: true, ..Switches::default() };
+    let lab = Lab::with(Config { switches, ..Config::default() }).await;
     let arn = lab.steady(1, json!({})).await;
     assert!(updated(&lab, json!({"taskDefinition": arn})).await.1);
     assert!(!updated(&lab, json!({"desiredCount": 1})).await.1);

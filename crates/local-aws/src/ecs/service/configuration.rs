@@ -87,6 +87,67 @@ fn check(merged: &Map<String, Value>) -> Result<(), ApiError> {
             )));
         }
     }
+    check_steps(merged)?;
+    check_early_success(merged, strategy)?;
+    check_hooks(merged)?;
+    check_breaker(merged)?;
+    check_percents(merged)
+}
+
+/// The ranges are the API's descriptions' of `LinearConfiguration` and `CanaryConfiguration`.
+fn check_steps(merged: &Map<String, Value>) -> Result<(), ApiError> {
+    for (member, percent, least, minutes) in [
+        ("linearConfiguration", "stepPercent", 3.0, "stepBakeTimeInMinutes"),
+        ("canaryConfiguration", "canaryPercent", 0.1, "canaryBakeTimeInMinutes"),
+    ] {
+        let Some(configured) = merged.member(member) else { continue };
+        let value = configured.member(percent).and_then(Value::as_f64).unwrap_or(least);
+        let is_tenth = ((value * 10.0) - (value * 10.0).round()).abs() < 1e-6;
+        if !(least..=100.0).contains(&value) || !is_tenth {
+            let text = format!("{percent} must be between {least:.1} and 100.0, in steps of 0.1.");
+            return Err(ApiError::invalid(text));
+        }
+        if configured.whole(minutes).is_none_or(|minutes| minutes > 1_440) {
+            return Err(ApiError::invalid(format!("{minutes} must be between 0 and 1440.")));
+        }
+    }
+    if merged.whole("bakeTimeInMinutes").is_none_or(|minutes| minutes > 1_440) {
+        return Err(ApiError::invalid("bakeTimeInMinutes must be between 0 and 1440."));
+    }
+    Ok(())
+}
+
+/// The rules are the API's description's of `DeploymentEarlySuccessCriteria`.
+fn check_early_success(merged: &Map<String, Value>, strategy: &str) -> Result<(), ApiError> {
+    let criteria = merged.member("earlySuccessCriteria");
+    let Some(criteria) = criteria.filter(|criteria| criteria.flag("enable") == Some(true)) else {
+        return Ok(());
+    };
+    if strategy != "ROLLING" {
+        return Err(ApiError::invalid(
+            "earlySuccessCriteria can only be used with the ROLLING deployment strategy.",
+        ));
+    }
+    if criteria.text("sourceServiceRevisionCleanup").is_none() {
+        return Err(ApiError::invalid("earlySuccessCriteria must have a sourceServiceRevisionCleanup."));
+    }
+    let minimum = merged.whole("minimumHealthyPercent").unwrap_or(0);
+    if !criteria.whole("healthyPercent").is_some_and(|percent| (minimum..=100).contains(&percent)) {
+        return Err(ApiError::invalid("healthyPercent must be between minimumHealthyPercent and 100."));
+    }
+    Ok(())
+}
+
+/// Most hooks of each kind. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
+const MOST_HOOKS: usize = 10;
+
+/// Stages that no pause hook may have, since they are run in a rollback too, or never wait. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/troubleshooting-blue-green.html>
+const NO_PAUSE: [&str; 3] = ["RECONCILE_SERVICE", "TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"];
+
+fn check_hooks(merged: &Map<String, Value>) -> Result<(), ApiError> {
+    let (mut pauses, mut functions) = (0, 0);
     for hook in merged.items("lifecycleHooks") {
         if hook.items("lifecycleStages").is_empty() {
             return Err(ApiError::invalid(
@@ -99,7 +160,25 @@ fn check(merged: &Map<String, Value>) -> Result<(), ApiError> {
                 "Role arn or Hook Target arn is missing for one or more deployment lifecycle hooks",
             ));
         }
+        if !is_lambda && hook.texts("lifecycleStages").any(|stage| NO_PAUSE.contains(&stage)) {
+            return Err(ApiError::invalid("Invalid lifecycle stage provided for Pause Hook"));
+        }
+        let timeout =
+            hook.member("timeoutConfiguration").and_then(|timeout| timeout.member("timeoutInMinutes"));
+        if timeout
+            .is_some_and(|minutes| !minutes.as_u64().is_some_and(|minutes| (1..=20_160).contains(&minutes)))
+        {
+            return Err(ApiError::invalid("timeoutInMinutes must be between 1 and 20160."));
+        }
+        *(if is_lambda { &mut functions } else { &mut pauses }) += 1;
     }
+    if pauses > MOST_HOOKS || functions > MOST_HOOKS {
+        return Err(ApiError::invalid("lifecycleHooks can have at most 10 items of each targetType."));
+    }
+    Ok(())
+}
+
+fn check_breaker(merged: &Map<String, Value>) -> Result<(), ApiError> {
     let threshold = merged
         .member("deploymentCircuitBreaker")
         .and_then(|breaker| breaker.member("thresholdConfiguration"));
@@ -110,6 +189,10 @@ fn check(merged: &Map<String, Value>) -> Result<(), ApiError> {
             return Err(ApiError::invalid("Invalid deployment circuit breaker threshold value."));
         }
     }
+    Ok(())
+}
+
+fn check_percents(merged: &Map<String, Value>) -> Result<(), ApiError> {
     let (minimum, maximum) = (merged.whole("minimumHealthyPercent"), merged.whole("maximumPercent"));
     let (Some(minimum), Some(maximum)) = (minimum, maximum) else {
         return Err(ApiError::invalid("minimumHealthyPercent and maximumPercent cannot be negative."));
@@ -173,6 +256,34 @@ mod tests {
                 "Invalid deployment circuit breaker threshold value.",
             ),
             (json!({"minimumHealthyPercent": 100, "maximumPercent": 100}), "this will block deployments"),
+            (
+                json!({"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 2.9}}),
+                "between 3.0 and 100.0",
+            ),
+            (
+                json!({"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 0.15}}),
+                "in steps of 0.1",
+            ),
+            (json!({"bakeTimeInMinutes": 1_441}), "bakeTimeInMinutes must be"),
+            (
+                json!({"lifecycleHooks": [{"targetType": "PAUSE", "lifecycleStages": ["TEST_TRAFFIC_SHIFT"]}]}),
+                "Invalid lifecycle stage provided for Pause Hook",
+            ),
+            (
+                json!({"lifecycleHooks": [{"targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"],
+                    "timeoutConfiguration": {"timeoutInMinutes": 20_161}}]}),
+                "between 1 and 20160",
+            ),
+            (
+                json!({"earlySuccessCriteria": {"enable": true, "healthyPercent": 50,
+                    "sourceServiceRevisionCleanup": "DEFERRED"}}),
+                "between minimumHealthyPercent and 100",
+            ),
+            (
+                json!({"strategy": "BLUE_GREEN", "earlySuccessCriteria": {"enable": true, "healthyPercent": 100,
+                    "sourceServiceRevisionCleanup": "DEFERRED"}}),
+                "only be used with the ROLLING",
+            ),
         ] {
             let message = merge(None, Some(&sent), false).unwrap_err().message;
             assert!(message.contains(words), "{message}");

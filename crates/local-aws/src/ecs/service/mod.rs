@@ -114,6 +114,13 @@ impl Service {
         self.configuration()?.member("deploymentCircuitBreaker")
     }
 
+    /// Whether ECS directs traffic to its tasks, and can shift it.
+    pub(super) fn is_routed(&self) -> bool {
+        let connect = self.spec.member("serviceConnectConfiguration");
+        !self.spec.items("loadBalancers").is_empty()
+            || connect.is_some_and(|connect| connect.flag("enabled") == Some(true))
+    }
+
     /// Seconds in which a new task's failed health checks do not count.
     pub(crate) fn grace_seconds(&self) -> u64 {
         self.spec.whole("healthCheckGracePeriodSeconds").unwrap_or(0)

@@ -84,6 +84,52 @@ pub(in crate::ecs) fn check_spec(
     containers(spec, definition)
 }
 
+/// Refuses load balancers with which traffic could not be shifted, in the words of AWS's page.
+///
+/// `spec` holds a `deploymentConfiguration` with its defaults. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/troubleshooting-blue-green.html>
+pub(super) fn check_strategy(spec: &Map<String, Value>) -> Result<(), ApiError> {
+    let strategy = spec.member("deploymentConfiguration").and_then(|configured| configured.text("strategy"));
+    let strategy = strategy.unwrap_or("ROLLING");
+    let balancers = spec.items("loadBalancers");
+    let advanced = |balancer: &&Value| balancer.member("advancedConfiguration").is_some();
+    let count = balancers.iter().filter(advanced).count();
+    if count > 0 && balancers.iter().any(|balancer| balancer.text("loadBalancerName").is_some()) {
+        return Err(ApiError::invalid("advancedConfiguration field is not allowed with ELBv1 loadBalancers"));
+    }
+    if count > 0 && count < balancers.len() {
+        return Err(ApiError::invalid(
+            "Either all or none of the provided loadBalancers must have advancedConfiguration defined",
+        ));
+    }
+    if strategy != "ROLLING" && count < balancers.len() {
+        return Err(ApiError::invalid(
+            "advancedConfiguration field is required for all loadBalancers when using a non-ROLLING deployment \
+             strategy",
+        ));
+    }
+    for balancer in balancers.iter().filter(advanced) {
+        let Some(advanced) = balancer.member("advancedConfiguration") else { continue };
+        let production = advanced.text("productionListenerRule");
+        if production.is_some() && production == advanced.text("testListenerRule") {
+            return Err(ApiError::invalid(format!(
+                "The following rules cannot be used as both production and test listener rules: {}",
+                production.unwrap_or_default()
+            )));
+        }
+    }
+    if strategy == "ROLLING" {
+        return Ok(());
+    }
+    let mut groups: Vec<&str> =
+        balancers.iter().filter_map(|balancer| balancer.text("targetGroupArn")).collect();
+    groups.sort_unstable();
+    if let Some([twice, _]) = groups.array_windows().find(|[one, other]| one == other) {
+        return Err(ApiError::invalid(format!("Duplicate targetGroupArn found: {twice}")));
+    }
+    Ok(())
+}
+
 fn containers(spec: &Map<String, Value>, definition: &TaskDefinition) -> Result<(), ApiError> {
     for balancer in spec.items("loadBalancers") {
         let name = balancer.text("containerName").unwrap_or_default();

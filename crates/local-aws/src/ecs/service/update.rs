@@ -89,6 +89,7 @@ fn apply(state: &mut State, service: &mut Service, request: &Value, now: Time) -
         None => current_definition(service)?,
     };
     rules::check_spec(&spec, &definition)?;
+    rules::check_strategy(&spec)?;
 
     let sent_a_trigger = TRIGGERS.iter().any(|member| request.member(member).is_some());
     let changed = TRIGGERS.iter().any(|member| spec.get(*member) != service.spec.get(*member));
@@ -96,7 +97,7 @@ fn apply(state: &mut State, service: &mut Service, request: &Value, now: Time) -
     if let Some(count) = request.whole("desiredCount") {
         service.desired_count = count;
     }
-    if forced || changed || (sent_a_trigger && state.identical_update_deploys) {
+    if forced || changed || (sent_a_trigger && state.switches.identical_update_deploys) {
         state.deploy(service, definition, now);
     }
     Ok(())
