@@ -185,7 +185,7 @@ async fn controller(world: &World) -> (String, coxswain_controller::app::Running
     let engine = Arc::new(running.handle());
     let drain = engine.context().drain.clone();
     let streams = Streams::new(drain.clone());
-    let api = Api { board: board.clone(), metrics, store, engine, aws, streams, clock };
+    let api = Api { board: board.clone(), metrics, store, engine, aws, publisher: None, streams, clock };
     let guard = Guard::new(address, None, None).unwrap();
     drop(drain.spawn(serve(listener, router(api, guard), drain.clone())));
     (format!("http://{address}"), running, board)

@@ -5,15 +5,28 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time:
 use clap::Parser;
 use jiff::SignedDuration;
 
-use crate::{app::Settings, aws::Location, telemetry::LogFormat};
+use crate::{app::Settings, aws::Location, source::SourcePlace, telemetry::LogFormat};
 
 /// Watches manifests and brings ECS to what they say.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "coxswain-controller", version, max_term_width = 100)]
 pub struct Config {
-    /// The directory that holds the manifests.
+    /// Where the manifests are: a directory, `s3://BUCKET/PREFIX/` or `ssm:/PATH` for bundles, or
+    /// `s3-files://BUCKET/PREFIX/` for plain manifests.
+    #[arg(long, env = "COXSWAIN_SOURCE", value_name = "PLACE", required_unless_present = "manifests")]
+    pub source: Option<SourcePlace>,
+
+    /// The directory that holds the manifests, where no source is given.
     #[arg(long, env = "COXSWAIN_MANIFESTS", value_name = "DIR")]
-    pub manifests: PathBuf,
+    pub manifests: Option<PathBuf>,
+
+    /// The environment that is served; required for bundles, and what other manifests have to name.
+    #[arg(long, env = "COXSWAIN_ENVIRONMENT", value_name = "NAME")]
+    pub environment: Option<String>,
+
+    /// From one look at a source in S3 or Systems Manager to the next.
+    #[arg(long, env = "COXSWAIN_POLL_INTERVAL", default_value = "15s", value_parser = interval, value_name = "TIME")]
+    pub poll_interval: Duration,
 
     /// Where the controller keeps its memory: a directory, or `memory` to forget everything at the end.
     #[arg(long, env = "COXSWAIN_STORE", value_name = "DIR|memory")]
@@ -88,9 +101,15 @@ impl Config {
             sweep_interval: self.sweep_interval,
             rollout_interval: self.rollout_interval,
             concurrency: self.concurrency,
+            environment: self.environment.clone(),
             seed: fastrand::u64(..),
             ..Settings::default()
         }
+    }
+
+    /// Where the manifests are.
+    pub fn source_place(&self) -> Option<SourcePlace> {
+        self.source.clone().or_else(|| self.manifests.clone().map(SourcePlace::Directory))
     }
 
     /// Where AWS is.

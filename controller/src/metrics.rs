@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use coxswain_plan::{Plan, Reason};
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -22,7 +23,8 @@ use serde_json::Value;
 
 use crate::{
     aws::{Aws, AwsError, Failure, Operation},
-    report::Report,
+    report::{Report, SourceReport},
+    source::PollOutcome,
     status::{Health, Sync},
 };
 
@@ -36,6 +38,10 @@ pub struct Metrics {
     objects: Family<ObjectLabel, Gauge<i64, AtomicI64>>,
     rollouts: Family<OutcomeLabel, Counter<u64, AtomicU64>>,
     source_ready: Gauge<i64, AtomicI64>,
+    source_polls: Family<PollLabel, Counter<u64, AtomicU64>>,
+    source_answered: Gauge<i64, AtomicI64>,
+    source_refusals: Family<ReasonLabel, Counter<u64, AtomicU64>>,
+    source_sequence: Gauge<i64, AtomicI64>,
     corrections: Counter<u64, AtomicU64>,
     queue: Family<QueueLabel, Gauge<i64, AtomicI64>>,
 }
@@ -60,6 +66,16 @@ struct ObjectLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PollLabel {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,6 +105,10 @@ impl Metrics {
             objects: Family::default(),
             rollouts: Family::default(),
             source_ready: Gauge::default(),
+            source_polls: Family::default(),
+            source_answered: Gauge::default(),
+            source_refusals: Family::default(),
+            source_sequence: Gauge::default(),
             corrections: Counter::default(),
             queue: Family::default(),
         };
@@ -119,6 +139,27 @@ impl Metrics {
             "coxswain_source_ready",
             "1 where the manifests could be used",
             self.source_ready.clone(),
+        );
+        registry.register(
+            "coxswain_source_polls",
+            "Looks at a remote source, by outcome",
+            self.source_polls.clone(),
+        );
+        registry.register_with_unit(
+            "coxswain_source_last_answer_timestamp",
+            "When a remote source answered last, since 1970",
+            Unit::Seconds,
+            self.source_answered.clone(),
+        );
+        registry.register(
+            "coxswain_source_refusals",
+            "Readings of the manifests that were not taken, by reason",
+            self.source_refusals.clone(),
+        );
+        registry.register(
+            "coxswain_source_sequence",
+            "Number of the manifests that stand",
+            self.source_sequence.clone(),
         );
         registry.register("coxswain_drift_corrections", "Updates that undid drift", self.corrections.clone());
         registry.register("coxswain_queue_depth", "Objects in the queue, by state", self.queue.clone());
@@ -163,9 +204,23 @@ impl Metrics {
         }
     }
 
-    /// Sets whether the manifests could be used.
-    pub(crate) fn source_ready(&self, is_ready: bool) {
-        self.source_ready.set(i64::from(is_ready));
+    /// Counts one reading of the manifests.
+    pub(crate) fn source_read(&self, report: &SourceReport) {
+        self.source_ready.set(i64::from(report.is_ready));
+        if !report.is_ready {
+            self.source_refusals.get_or_create(&ReasonLabel { reason: report.reason.name() }).inc();
+        }
+        if let Some(accepted) = &report.accepted {
+            self.source_sequence.set(i64::try_from(accepted.sequence).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Counts one look at a remote source.
+    pub(crate) fn source_polled(&self, outcome: PollOutcome, now: Timestamp) {
+        self.source_polls.get_or_create(&PollLabel { outcome: outcome.as_str() }).inc();
+        if outcome != PollOutcome::Unreachable {
+            self.source_answered.set(now.as_second());
+        }
     }
 
     /// Sets how full the queue is.
@@ -255,7 +310,8 @@ mod tests {
         let metrics = Metrics::new();
         metrics.objects(&[(Sync::Synced, Health::Healthy)]);
         metrics.queue_depth(coxswain_runtime::Depth { due: 1, delayed: 2, in_work: 3 });
-        metrics.source_ready(true);
+        metrics.source_read(&crate::status::fixture::source(1));
+        metrics.source_polled(PollOutcome::Unchanged, crate::status::fixture::at(7));
         metrics.duration.observe(0.5);
         let text = metrics.text().unwrap();
         for name in [
@@ -263,6 +319,9 @@ mod tests {
             "coxswain_reconcile_duration_seconds_bucket",
             "coxswain_objects{sync=\"Synced\",health=\"Healthy\"} 1",
             "coxswain_source_ready 1",
+            "coxswain_source_polls_total{outcome=\"unchanged\"} 1",
+            "coxswain_source_last_answer_timestamp_seconds ",
+            "coxswain_source_sequence 1",
             "coxswain_drift_corrections_total 0",
             "coxswain_queue_depth{state=\"in_work\"} 3",
         ] {

@@ -12,7 +12,7 @@ use crate::{
     config::{Config, StorePlace},
     http::{Api, Guard, GuardError, Streams, Token, router, serve},
     metrics::{Counted, Metrics},
-    source::DirectorySource,
+    source::{Clients, Ledger, OpenError, OpenPlace, Polling},
     status::StatusBoard,
 };
 
@@ -23,6 +23,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
     Store(#[from] StoreError),
+    /// It is not said where the manifests are.
+    #[error("it is not said where the manifests are: give a place by --source")]
+    NoSource,
+    /// The manifests' place cannot be opened.
+    #[error("the source of the manifests cannot be opened")]
+    Source(#[from] OpenError),
     /// The token cannot be read.
     #[error("cannot read the token file {path}")]
     Token {
@@ -72,8 +78,10 @@ impl Program {
         let address = listener.local_addr().map_err(refused)?;
 
         let metrics = Arc::new(Metrics::new());
-        let sdk = SdkAws::connect(config.location(), clock.clone()).await;
-        let aws: Arc<dyn Aws> = Arc::new(Limited::new(Counted::new(sdk, metrics.clone())));
+        let own = config.location().load(clock.clone()).await;
+        let counted = Counted::new(SdkAws::new(&own), metrics.clone());
+        let aws: Arc<dyn Aws> = Arc::new(Limited::new(counted));
+        let place = open_source(config, &Clients::new(aws.clone(), &own), metrics.clone(), clock.clone())?;
         let board = Arc::new(StatusBoard::new(store.clone(), metrics.clone(), clock.now()));
         let running = Controller::start(
             config.settings(),
@@ -81,16 +89,15 @@ impl Program {
                 aws: aws.clone(),
                 store: store.clone(),
                 clock: clock.clone(),
-                source: Box::new(DirectorySource::watched(&config.manifests)),
+                source: place.source(),
                 reporter: board.clone(),
             },
         );
         let engine = Arc::new(running.handle());
         let drain = engine.context().drain.clone();
-        let router = router(
-            Api { board, metrics, store, engine, aws, streams: Streams::new(drain.clone()), clock },
-            guard,
-        );
+        let (publisher, streams) = (place.publisher(), Streams::new(drain.clone()));
+        let api = Api { board, metrics, store, engine, aws, publisher, streams, clock };
+        let router = router(api, guard);
         drop(drain.spawn(serve(listener, router, drain.clone())));
         Ok(Self { running, address })
     }
@@ -107,6 +114,22 @@ impl Program {
     pub async fn stop(self) -> Result<(), Unfinished> {
         self.running.stop().await
     }
+}
+
+fn open_source(
+    config: &Config,
+    clients: &Clients,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+) -> Result<OpenPlace, StartError> {
+    let polling = Polling {
+        interval: config.poll_interval,
+        seed: fastrand::u64(..),
+        ledger: Some(Ledger { metrics, clock }),
+        ..Polling::default()
+    };
+    let place = config.source_place().ok_or(StartError::NoSource)?;
+    Ok(OpenPlace::new(&place, config.environment.as_deref(), clients, polling)?)
 }
 
 async fn read_token(path: PathBuf) -> Result<Token, StartError> {

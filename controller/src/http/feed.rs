@@ -72,10 +72,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> Result<&'static str, Probl
     if source.revision.is_some() {
         return Ok("ready\n");
     }
-    let why = source
-        .conditions
-        .first()
-        .map_or("the manifests have not been read yet", |condition| &condition.message);
+    let why = source.ready().map_or("the manifests have not been read yet", |condition| &condition.message);
     Err(Problem::unavailable(format!("no manifests stand: {why}")))
 }
 

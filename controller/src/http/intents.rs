@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
 };
+use serde::de::DeserializeOwned;
 
 use super::{
     Api,
@@ -30,7 +31,7 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Document<IntentTaken>>), Problem> {
-    let request = parse(&headers, &body)?;
+    let request: IntentRequest = json(&headers, &body, "intent")?;
     let kind = kind(&request.kind)?;
     let name = request.object.strip_prefix("service/").ok_or_else(|| {
         Problem::malformed(format!("object is {:?}; it must be of the form service/NAME", request.object))
@@ -62,7 +63,8 @@ pub(crate) async fn submit(
     Ok((if is_new { StatusCode::ACCEPTED } else { StatusCode::OK }, Json(Document::new(taken))))
 }
 
-fn parse(headers: &HeaderMap, body: &Bytes) -> Result<IntentRequest, Problem> {
+/// The body of a request that changes something; `what` it should be.
+pub(super) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes, what: &str) -> Result<T, Problem> {
     // A form of another page could send text/plain without being asked; it cannot send JSON.
     let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = content.split(';').next().unwrap_or_default().trim();
@@ -72,7 +74,7 @@ fn parse(headers: &HeaderMap, body: &Bytes) -> Result<IntentRequest, Problem> {
         )));
     }
     serde_json::from_slice(body)
-        .map_err(|error| Problem::malformed(format!("the body is no intent: {error}")))
+        .map_err(|error| Problem::malformed(format!("the body is no {what}: {error}")))
 }
 
 fn kind(text: &str) -> Result<IntentKind, Problem> {

@@ -3,6 +3,7 @@
 //! [`v1`] has the documents, [`router`] the routes, [`guard`](Guard) says who may ask, [`serve`] keeps
 //! slow and large requests in bounds.
 
+mod bundles;
 mod feed;
 mod guard;
 mod intents;
@@ -36,6 +37,7 @@ use crate::{
     aws::Aws,
     intents::{Intent, SubmitError},
     metrics::Metrics,
+    source::Publisher,
     status::StatusBoard,
 };
 
@@ -53,7 +55,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Routes, as people are told when they ask for another.
 const ROUTES: &str = "/v1/services, /v1/services/NAME, /v1/services/NAME/history, /v1/services/NAME/record, \
-                      /v1/services/NAME/logs, /v1/events, /v1/events/stream, /v1/source, /v1/intents, \
+                      /v1/services/NAME/logs, /v1/events, /v1/events/stream, /v1/source, /v1/intents, /v1/bundles, \
                       /healthz, /readyz, /metrics";
 
 /// The running controller, as far as people may move it.
@@ -107,6 +109,8 @@ pub struct Api {
     pub engine: Arc<dyn Engine>,
     /// For logs, fetched when asked for.
     pub aws: Arc<dyn Aws>,
+    /// Where bundles are published to; nothing where the source is read-only.
+    pub publisher: Option<Publisher>,
     /// Those who follow.
     pub streams: Streams,
     /// What time it is.
@@ -128,6 +132,7 @@ pub fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/events/stream", get(stream::follow))
         .route("/v1/source", get(feed::source))
         .route("/v1/intents", post(intents::submit))
+        .route("/v1/bundles", post(bundles::submit).layer(DefaultBodyLimit::max(bundles::BODY_AT_MOST)))
         .fallback(no_such_route)
         .layer(DefaultBodyLimit::max(BODY_AT_MOST))
         .layer(from_fn(in_time))

@@ -11,6 +11,7 @@ use super::v1;
 use crate::{
     aws::{AwsError, Failure},
     phase::PhaseError,
+    status::Problem as Fault,
 };
 
 /// Why a request was not answered as asked.
@@ -21,11 +22,12 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: String,
     reason: Option<Reason>,
+    faults: Vec<Fault>,
 }
 
 impl Problem {
     fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, kind, title, detail: detail.into(), reason: None }
+        Self { status, kind, title, detail: detail.into(), reason: None, faults: Vec::new() }
     }
 
     /// The request is not of the right form.
@@ -70,6 +72,39 @@ impl Problem {
     /// It is part of the design and not of this version.
     pub(crate) fn not_built(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-built-yet", "This version does not do that", detail)
+    }
+
+    /// Manifests that do not become a bundle, with every fault of them.
+    pub(crate) fn invalid_manifest(detail: impl Into<String>, faults: Vec<Fault>) -> Self {
+        let title = "The manifests do not validate";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-manifest", title, detail);
+        Self { faults, ..problem.because(Reason::InvalidManifest) }
+    }
+
+    /// Manifests of an environment that is not served.
+    pub(crate) fn other_environment(detail: impl Into<String>) -> Self {
+        let title = "The manifests are of another environment";
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "other-environment", title, detail);
+        problem.because(Reason::OtherEnvironment)
+    }
+
+    /// The next reading of the source would undo what is asked for.
+    pub(crate) fn read_only_source(from: &str) -> Self {
+        let detail = format!(
+            "the manifests are read from {from}, which nothing is published to: change them there, or give the \
+             controller a source of bundles"
+        );
+        Self::new(StatusCode::CONFLICT, "read-only-source", "The source is read-only", detail)
+    }
+
+    /// Somebody else was quicker.
+    pub(crate) fn overtaken(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "overtaken", "Somebody else has published meanwhile", detail)
+    }
+
+    /// What stands where the pointer should be is none.
+    pub(crate) fn no_pointer(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "no-pointer", "The source's pointer is none", detail)
     }
 
     /// Something that is needed does not answer.
@@ -135,6 +170,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: self.detail,
             reason: self.reason,
+            problems: self.faults,
         };
         let mut response = (self.status, Json(body)).into_response();
         let content = HeaderValue::from_static("application/problem+json");

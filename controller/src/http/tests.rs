@@ -1,3 +1,4 @@
+mod bundles;
 mod stream;
 
 use std::sync::Mutex;
@@ -94,6 +95,7 @@ fn house() -> House {
         store,
         engine: engine.clone(),
         aws: aws.clone(),
+        publisher: None,
         streams: Streams::new(coxswain_runtime::Drain::new().watch()),
         clock: Arc::new(TokioClock::starting_at(at(0))),
     };

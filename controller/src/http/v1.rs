@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     intents::IntentKind,
-    status::{Entry, Event, Gap, ServiceStatus, SourceStatus},
+    status::{Entry, Event, Gap, Problem as Fault, ServiceStatus, SourceStatus},
 };
 
 /// What every document's `apiVersion` says.
@@ -174,6 +174,55 @@ impl Body for IntentTaken {
     const KIND: &'static str = "Intent";
 }
 
+/// Manifests to be published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleRequest {
+    /// All manifests of the environment.
+    pub files: Vec<BundleFile>,
+    /// The commit in git that they are from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The commit's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// A manifest to be published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleFile {
+    /// Its path, as diagnostics name it; a name that ends in `.json` is read as JSON.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BundlePublished {
+    /// The environment.
+    pub environment: String,
+    /// The bundle's number.
+    pub sequence: u64,
+    /// The bundle's own digest.
+    pub bundle: String,
+    /// The digest of what its documents say: `digest` of the source, once it stands.
+    pub digest: String,
+    /// The revision to wait for.
+    pub revision: String,
+    /// Whether it had been published before.
+    pub is_duplicate: bool,
+}
+
+impl Body for BundlePublished {
+    const KIND: &'static str = "Bundle";
+}
+
 /// An error's answer, as RFC 9457 says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -189,6 +238,9 @@ pub struct Problem {
     /// The reason, where it is one of the closed list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// Every fault, where manifests were judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Fault>,
 }
 
 /// All documents, for one schema that names each.
@@ -206,6 +258,8 @@ struct Documents {
     gap: Document<Gap>,
     intent_request: IntentRequest,
     intent: Document<IntentTaken>,
+    bundle_request: BundleRequest,
+    bundle: Document<BundlePublished>,
     problem: Problem,
 }
 

@@ -15,7 +15,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::{
     ReadError, Reading, Source,
-    poll::{Poll, Polling},
+    poll::{Poll, PollOutcome, Polling},
     read::{MOST_BYTES, MOST_BYTES_OF_A_FILE, MOST_ENTRIES},
 };
 
@@ -156,10 +156,11 @@ impl Source for FilesSource {
         loop {
             self.poll.turn().await;
             let looked = self.look().await;
+            let outcome = PollOutcome::of(&looked);
             if self.found.is_some() {
-                self.poll.done_for(SETTLE);
+                self.poll.done_for(SETTLE, outcome);
             } else {
-                self.poll.done();
+                self.poll.done(outcome);
             }
             match looked {
                 Ok(Some(files)) => return Ok(Reading::Files(files)),

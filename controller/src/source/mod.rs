@@ -32,7 +32,7 @@ pub use error::ReadError;
 pub use files::{FilesSource, Folder};
 pub use open::{Clients, OpenError, OpenPlace, Publisher};
 pub use place::{InvalidPlace, SourcePlace};
-pub use poll::{Nudge, Polling, REMOTE_POLL_INTERVAL};
+pub use poll::{Ledger, Nudge, PollOutcome, Polling, REMOTE_POLL_INTERVAL};
 pub use polled::PolledShelf;
 pub use publish::{Offer, Publication, PublishError, Published, publish, published};
 pub use read::read_directory;

@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use coxswain_runtime::Clock;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
+
+use super::ReadError;
+use crate::metrics::Metrics;
 
 /// From one look at a bucket or a path to the next: at most four calls a minute.
 pub const REMOTE_POLL_INTERVAL: Duration = Duration::from_secs(15);
@@ -22,11 +26,57 @@ pub struct Polling {
     pub seed: u64,
     /// Makes the next look at once.
     pub nudge: Nudge,
+    /// Where looks are counted.
+    pub ledger: Option<Ledger>,
+}
+
+/// Counts looks.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// Where.
+    pub metrics: Arc<Metrics>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What became of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollOutcome {
+    /// Nothing has moved, or not settled yet.
+    Unchanged,
+    /// Something new was read.
+    Changed,
+    /// What was read is refused, or there is nothing.
+    Refused,
+    /// No answer, or a denial.
+    Unreachable,
+}
+
+impl PollOutcome {
+    /// As it is spelled in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Changed => "changed",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// The outcome of a look that gave this.
+    pub(super) fn of<T>(looked: &Result<Option<T>, ReadError>) -> Self {
+        match looked {
+            Ok(None) => Self::Unchanged,
+            Ok(Some(_)) => Self::Changed,
+            Err(error) if error.is_unreachable() => Self::Unreachable,
+            Err(_) => Self::Refused,
+        }
+    }
 }
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { interval: REMOTE_POLL_INTERVAL, seed: 0, nudge: Nudge::default() }
+        Self { interval: REMOTE_POLL_INTERVAL, seed: 0, nudge: Nudge::default(), ledger: None }
     }
 }
 
@@ -65,13 +115,21 @@ impl Poll {
     }
 
     /// Ends a turn: the next is one interval from now, and a little.
-    pub(super) fn done(&mut self) {
+    pub(super) fn done(&mut self, outcome: PollOutcome) {
         let interval = self.polling.interval;
+        self.count(outcome);
         self.due = Some(Instant::now() + interval + interval.mul_f64(self.rng.f64() * JITTER));
     }
 
     /// Ends a turn after which the next one comes sooner than usual.
-    pub(super) fn done_for(&mut self, pause: Duration) {
+    pub(super) fn done_for(&mut self, pause: Duration, outcome: PollOutcome) {
+        self.count(outcome);
         self.due = Some(Instant::now() + pause.min(self.polling.interval));
+    }
+
+    fn count(&self, outcome: PollOutcome) {
+        if let Some(Ledger { metrics, clock }) = &self.polling.ledger {
+            metrics.source_polled(outcome, clock.now());
+        }
     }
 }

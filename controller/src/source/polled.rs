@@ -7,7 +7,7 @@ use coxswain_manifest::{Bundle, Pointer};
 
 use super::{
     ReadError, Reading, Source,
-    poll::{Poll, Polling},
+    poll::{Poll, PollOutcome, Polling},
     shelf::{Kept, Look, Mark, Shelf, ShelfError},
 };
 
@@ -84,7 +84,7 @@ impl PolledShelf {
         };
         let known = self.seen.as_ref().filter(|_| !again);
         let (bytes, mark) = match self.shelf.pointer(known).await.map_err(|error| self.unreachable(&error))? {
-            Look::Found { bytes, mark } => (bytes, mark),
+            Look::Found { bytes, mark, .. } => (bytes, mark),
             Look::Unchanged => return Ok(None),
             Look::Nothing => {
                 self.seen = None;
@@ -138,7 +138,7 @@ impl Source for PolledShelf {
         loop {
             self.poll.turn().await;
             let looked = self.look().await;
-            self.poll.done();
+            self.poll.done(PollOutcome::of(&looked));
             match looked {
                 Ok(Some(bundle)) => {
                     (self.told, self.failures) = (Some(Ok(())), 0);

@@ -19,6 +19,8 @@ pub struct Offer {
     /// What their references stand for, where that was looked up already; whoever reads the bundle looks up
     /// the rest.
     pub parameters: BTreeMap<String, ParameterValue>,
+    /// The environment that the place is for, where that is known.
+    pub environment: Option<String>,
     /// The number that the bundle has to exceed, beside that of the pointer: what stands with the reader,
     /// where the shelf is a new one. 0 where nothing is known of that.
     pub after: u64,
@@ -32,6 +34,7 @@ pub struct Published {
     /// The bundle, where it is there and sound.
     pub bundle: Option<Bundle>,
     mark: Option<Mark>,
+    taken: u64,
 }
 
 impl Published {
@@ -117,10 +120,10 @@ pub enum PublishError {
 pub async fn published(shelf: &dyn Shelf, environment: &str) -> Result<Published, PublishError> {
     let place = || shelf.describe();
     let failed = |source| PublishError::Shelf { place: place(), source };
-    let (bytes, mark) = match shelf.pointer(None).await.map_err(failed)? {
-        Look::Found { bytes, mark } => (bytes, mark),
+    let (bytes, mark, taken) = match shelf.pointer(None).await.map_err(failed)? {
+        Look::Found { bytes, mark, taken } => (bytes, mark, taken),
         Look::Nothing | Look::Unchanged => {
-            return Ok(Published { pointer: None, bundle: None, mark: None });
+            return Ok(Published { pointer: None, bundle: None, mark: None, taken: 0 });
         }
     };
     let pointer =
@@ -134,7 +137,8 @@ pub async fn published(shelf: &dyn Shelf, environment: &str) -> Result<Published
         Kept::Whole(bytes) => pointer.open(&bytes, None).ok(),
         Kept::Missing | Kept::Broken { .. } => None,
     };
-    Ok(Published { pointer: Some(pointer), bundle, mark: Some(mark) })
+    let taken = taken.max(pointer.sequence);
+    Ok(Published { pointer: Some(pointer), bundle, mark: Some(mark), taken })
 }
 
 /// Publishes manifests: the bundle first and the pointer last.
@@ -151,14 +155,17 @@ pub async fn published(shelf: &dyn Shelf, environment: &str) -> Result<Published
 pub async fn publish(shelf: &dyn Shelf, offer: Offer) -> Result<Publication, PublishError> {
     let place = || shelf.describe();
     let failed = |source| PublishError::Shelf { place: place(), source };
-    let Offer { files, provenance, parameters, after } = offer;
+    let Offer { files, provenance, parameters, environment, after } = offer;
     let draft = Bundle::build(files, 1, provenance, &parameters)?;
+    if let Some(found) = environment.filter(|served| served != draft.environment()) {
+        let ours = draft.environment().to_owned();
+        return Err(PublishError::OtherEnvironment { place: place(), found, ours });
+    }
     let before = published(shelf, draft.environment()).await?;
     if let Some(stands) = before.bundle.as_ref().filter(|stands| is_same(stands, &draft)) {
         return Ok(publication(stands, false));
     }
-    let last = before.pointer.as_ref().map_or(0, |pointer| pointer.sequence).max(after);
-    let bundle = draft.with_sequence(last.saturating_add(1))?;
+    let bundle = draft.with_sequence(before.taken.max(after).saturating_add(1))?;
     let pointer = shelf.put_bundle(&bundle).await.map_err(failed)?;
     match shelf.move_pointer(&pointer, before.mark.as_ref()).await {
         Ok(Moved::Done) => {}

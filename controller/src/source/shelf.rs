@@ -89,6 +89,8 @@ pub enum Look {
         bytes: Vec<u8>,
         /// To name it by.
         mark: Mark,
+        /// Numbers up to this one are taken, whatever the pointer says; 0 where only it says so.
+        taken: u64,
     },
 }
 

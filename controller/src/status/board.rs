@@ -224,7 +224,7 @@ impl Reporter for StatusBoard {
             let message = format!("revision {revision} stands: {} objects{origin}", after.objects.len());
             self.note(report.at, "source".to_owned(), Reason::SourceRead, message);
         }
-        self.metrics.source_ready(report.is_ready);
+        self.metrics.source_read(&report);
         self.announce();
     }
 }

@@ -110,7 +110,7 @@ impl House {
         let drain = engine.context().drain.clone();
         let guard = Guard::new(address, None, None).map_err(|error| Failure::refused(error.to_string()))?;
         let streams = Streams::new(drain.clone());
-        let api = Api { board: board.clone(), metrics, store, engine, aws, streams, clock };
+        let api = Api { board: board.clone(), metrics, store, engine, aws, publisher: None, streams, clock };
         drop(drain.spawn(serve(listener, router(api, guard), drain.clone())));
         let connection = Connection {
             controller: format!("http://{address}"),

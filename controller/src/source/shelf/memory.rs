@@ -80,7 +80,7 @@ impl Shelf for MemoryShelf {
         Ok(match &state.pointer {
             None => Look::Nothing,
             Some(_) if known == Some(&mark) => Look::Unchanged,
-            Some(bytes) => Look::Found { bytes: bytes.clone(), mark },
+            Some(bytes) => Look::Found { bytes: bytes.clone(), mark, taken: 0 },
         })
     }
 

@@ -52,11 +52,11 @@ impl Shelf for S3Shelf {
             Fetched::Absent => Look::Nothing,
             Fetched::Unchanged => Look::Unchanged,
             Fetched::Found(Object { bytes, version }) => {
-                Look::Found { bytes, mark: Mark::new(version.as_str()) }
+                Look::Found { bytes, mark: Mark::new(version.as_str()), taken: 0 }
             }
             Fetched::TooLarge { bytes } => {
                 // Refused by its content, as anything that is no pointer.
-                Look::Found { bytes: Vec::new(), mark: Mark::new(format!("{bytes} bytes")) }
+                Look::Found { bytes: Vec::new(), mark: Mark::new(format!("{bytes} bytes")), taken: 0 }
             }
         })
     }

@@ -123,12 +123,12 @@ impl<A: Aws> Shelf for SsmShelf<A> {
     }
 
     async fn pointer(&self, known: Option<&Mark>) -> Result<Look, ShelfError> {
-        let Some((_, newest)) = self.pointers().await?.pop_last() else { return Ok(Look::Nothing) };
+        let Some((taken, newest)) = self.pointers().await?.pop_last() else { return Ok(Look::Nothing) };
         let mark = Mark::new(format!("{}:{}", newest.name, newest.version));
         if known == Some(&mark) {
             return Ok(Look::Unchanged);
         }
-        Ok(Look::Found { bytes: newest.value.into_bytes(), mark })
+        Ok(Look::Found { bytes: newest.value.into_bytes(), mark, taken })
     }
 
     async fn bundle(&self, pointer: &Pointer) -> Result<Kept, ShelfError> {
