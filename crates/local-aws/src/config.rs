@@ -19,6 +19,8 @@ pub struct Config {
     pub requests_kept: usize,
     /// Where every distinct request is written down; nowhere without it.
     pub journal: Option<Arc<Journal>>,
+    /// Whether ECS's requests are throttled by the buckets that ECS documents.
+    pub throttles: bool,
     /// What AWS leaves unsettled.
     pub switches: Switches,
 }
@@ -32,6 +34,7 @@ impl Default for Config {
             timing: Timing::default(),
             requests_kept: 1_000,
             journal: None,
+            throttles: false,
             switches: Switches::default(),
         }
     }

@@ -61,6 +61,7 @@ mod scripted;
 mod server;
 mod ssm;
 mod switches;
+mod throttle;
 mod validate;
 mod wire;
 

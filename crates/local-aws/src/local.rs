@@ -18,6 +18,7 @@ use crate::{
     metadata::Surroundings,
     recorder::{Recorded, Recorder},
     ssm::Parameters,
+    throttle::Throttle,
 };
 
 /// A local AWS: ECS, as far as this crate does it, in one account and region.
@@ -33,6 +34,7 @@ pub struct LocalAws {
     pub(crate) recorder: Recorder,
     pub(crate) registries: Registries,
     pub(crate) journal: Option<Arc<Journal>>,
+    pub(crate) throttle: Option<Throttle>,
     parameters: Mutex<Parameters>,
     around: Mutex<Surroundings>,
     state: Mutex<State>,
@@ -57,6 +59,7 @@ impl LocalAws {
             recorder: Recorder::new(config.requests_kept),
             registries: Registries::new(&config.account, &config.region),
             journal: config.journal.clone(),
+            throttle: config.throttles.then(Throttle::default),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
             around: Mutex::new(Surroundings { url: None, region: config.region.clone() }),
             // Apart from the state's: ids of resources do not hang on how often one looks.

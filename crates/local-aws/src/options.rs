@@ -67,6 +67,10 @@ pub(crate) struct Options {
     #[arg(long = "hook", value_name = "FUNCTION=ANSWER[,ANSWER...]", value_parser = hook)]
     pub(crate) hooks: Vec<(String, Vec<HookAnswer>)>,
 
+    /// Throttle requests to ECS by the buckets that ECS documents for its groups of actions.
+    #[arg(long)]
+    throttle: bool,
+
     /// Turns a switch for what AWS leaves unsettled away from its default; may be given several times.
     #[arg(long = "switch", value_name = "SWITCH")]
     switches: Vec<Switch>,
@@ -157,6 +161,7 @@ impl Options {
             region: self.region.clone(),
             seed: self.seed,
             timing,
+            throttles: self.throttle,
             switches: self.switches(),
             journal: self.journal.as_ref().map(open).transpose()?.map(Arc::new),
             ..Config::default()

@@ -73,6 +73,10 @@ impl LocalAws {
     }
 
     fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
+        let bucket = self.throttle.as_ref().filter(|_| api.service == ecs().service);
+        if bucket.is_some_and(|bucket| !bucket.take(operation.name, self.clock.now())) {
+            return Err(ApiError::throttled());
+        }
         // Whether a request is right matters only where somebody would serve it.
         if api.service == ecs().service && !crate::ecs::is_done(operation.name) {
             return Err(not_done(api.service, operation.name));

@@ -49,7 +49,8 @@ pub(super) fn create(state: &mut State, request: &Value) -> Result<Value, ApiErr
         let mut body = request.as_object().cloned().unwrap_or_default();
         body.remove("clusterName");
         body.remove("tags");
-        fill(&mut body, "settings", json!([{"name": "containerInsights", "value": "disabled"}]));
+        let insights = state.account_setting("containerInsights").unwrap_or("disabled");
+        fill(&mut body, "settings", json!([{"name": "containerInsights", "value": insights}]));
         fill(&mut body, "capacityProviders", json!([]));
         fill(&mut body, "defaultCapacityProviderStrategy", json!([]));
         let cluster = Cluster { name: name.to_owned(), active: true, tags, tasks: BTreeSet::new(), body };

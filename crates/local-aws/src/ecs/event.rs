@@ -67,6 +67,17 @@ pub(crate) mod words {
         format!("has stopped {} running tasks: {}.", ids.len(), tasks(ids))
     }
 
+    pub(crate) fn stopped_pending(count: usize) -> String {
+        format!("stopped {count} pending tasks.")
+    }
+
+    pub(crate) fn protected(deployment: &str, count: usize) -> String {
+        format!(
+            "was unable to reach steady state because (taskSet {deployment}) was unable to scale in due to (reason \
+             {count} tasks under protection)"
+        )
+    }
+
     pub(crate) fn unhealthy(id: &str) -> String {
         format!("(task {id}) failed container health checks.")
     }

@@ -3,6 +3,7 @@
 //! Operations answer at once and leave the rest to the scheduler, through the [`Agenda`]: which
 //! services want looking at, and what happens when.
 
+mod account_setting;
 mod address;
 mod agenda;
 mod alarm;
@@ -46,8 +47,8 @@ pub(crate) use task::{
 };
 
 use self::{
-    address::Addresses, agenda::Agenda, arn::Names, cluster::Cluster, log_stream::LogStreams,
-    task::RunTaskCalls, task_definition::Family,
+    account_setting::AccountSettings, address::Addresses, agenda::Agenda, arn::Names, cluster::Cluster,
+    log_stream::LogStreams, task::RunTaskCalls, task_definition::Family,
 };
 use crate::{
     clock::Time,
@@ -73,6 +74,7 @@ pub(crate) struct State {
     clusters: BTreeMap<String, Cluster>,
     families: BTreeMap<String, Family>,
     run_task_calls: RunTaskCalls,
+    account_settings: AccountSettings,
     /// Who asks under which id of the metadata endpoint.
     pub(crate) places: BTreeMap<String, Place>,
 }
@@ -96,6 +98,7 @@ impl State {
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
             run_task_calls: RunTaskCalls::default(),
+            account_settings: AccountSettings::default(),
             places: BTreeMap::new(),
         }
     }

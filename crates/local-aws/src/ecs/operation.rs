@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    State, cluster, deployment_action, instance, member::set, revision, service, service_deployment, tag,
-    task, task_definition,
+    State, account_setting, cluster, deployment_action, instance, member::set, revision, service,
+    service_deployment, tag, task, task_definition,
 };
 use crate::{
     clock::Time,
@@ -47,6 +47,11 @@ fn handler(operation: &str) -> Option<Handler> {
         "ListTasks" => |state, request, _| task::list(state, request),
         "GetTaskProtection" => |state, request, now| task::get_protection(state, request, now),
         "UpdateTaskProtection" => task::update_protection,
+        "PutAccountSetting" | "PutAccountSettingDefault" => {
+            |state, request, _| account_setting::put(state, request)
+        }
+        "DeleteAccountSetting" => |state, request, _| account_setting::delete(state, request),
+        "ListAccountSettings" => |state, request, _| account_setting::list(state, request),
         "TagResource" => |state, request, _| tag::tag_resource(state, request),
         "UntagResource" => |state, request, _| tag::untag_resource(state, request),
         "ListTagsForResource" => |state, request, _| tag::list_tags(state, request),

@@ -5,13 +5,18 @@ use std::sync::Arc;
 use super::{lifecycle, rolling::Moves};
 use crate::{
     clock::Time,
-    ecs::{Alarm, Deployment, LaunchRequest, Service, State, StopCode, words},
+    ecs::{Alarm, Deployment, LaunchRequest, Service, State, StopCode, Task, words},
 };
 
 /// Starts tasks of the deployment with this number, and stops those that the moves name.
 pub(super) fn carry_out(state: &mut State, service: &mut Service, number: u64, moves: &Moves, now: Time) {
     start(state, service, number, moves, now);
     stop(state, service, moves, now);
+    if moves.held_by_protection > 0 {
+        let id = service.deployment_mut(number).map(|deployment| deployment.id()).unwrap_or_default();
+        let text = words::protected(&id, moves.held_by_protection);
+        service.events.complain(&mut state.random, now, &service.key.name, &text);
+    }
     if moves.is_stuck {
         service.events.complain(&mut state.random, now, &service.key.name, words::STUCK);
     }
@@ -47,10 +52,19 @@ fn stop(state: &mut State, service: &mut Service, moves: &Moves, now: Time) {
         if ids.is_empty() {
             continue;
         }
+        let is_pending = |id: &&String| state.tasks.get(*id).is_some_and(Task::is_pending);
+        let (pending, running): (Vec<&String>, Vec<&String>) = ids.iter().partition(is_pending);
+        let running: Vec<String> = running.into_iter().cloned().collect();
+        let pending = pending.len();
         for id in ids {
             lifecycle::stop_task(state, id, StopCode::ServiceSchedulerInitiated, reason, now);
         }
-        service.events.say(&mut state.random, now, &service.key.name, &words::stopped(ids));
+        if !running.is_empty() {
+            service.events.say(&mut state.random, now, &service.key.name, &words::stopped(&running));
+        }
+        if pending > 0 {
+            service.events.say(&mut state.random, now, &service.key.name, &words::stopped_pending(pending));
+        }
     }
 }
 

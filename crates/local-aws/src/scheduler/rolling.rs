@@ -52,6 +52,8 @@ pub(super) struct Moves {
     pub(super) stop: Vec<String>,
     /// Tasks that stop since their health checks failed.
     pub(super) stop_unhealthy: Vec<String>,
+    /// Tasks of the PRIMARY deployment that would be too many, and are protected.
+    pub(super) held_by_protection: usize,
     /// The percentages allow neither a start nor a stop, and nothing else will come.
     pub(super) is_stuck: bool,
 }
@@ -115,6 +117,7 @@ fn stop_surplus(members: &[Member], surplus: usize, moves: &mut Moves) {
         .filter(|member| member.is_primary && member.standing != Standing::Unhealthy && !member.is_protected)
         .collect();
     fit.sort_by_key(|member| member.standing);
+    moves.held_by_protection = surplus.saturating_sub(fit.len());
     moves.stop.extend(fit.into_iter().take(surplus).map(|member| member.id.clone()));
 }
 

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::{http::HttpConnector, orchestrator::HttpRequ
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use coxswain_ecs_shapes::ecs;
-use coxswain_local_aws::{Clock, ConnectionCut, Fault, InProcess};
+use coxswain_local_aws::{Clock, Config, ConnectionCut, Fault, InProcess};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -26,6 +26,25 @@ async fn a_throttled_request_is_refused_as_aws_does_and_has_no_effect() {
     let list = lab.call("ListClusters", json!({})).await;
     assert_eq!(list["clusterArns"].as_array().unwrap().len(), 1);
     lab.call("CreateCluster", json!({"clusterName": "other"})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn buckets_throttle_a_group_of_actions_until_they_fill_again() {
+    let lab = Lab::with(Config { throttles: true, ..Config::default() }).await;
+    let describe =
+        || lab.local.handle(request("DescribeServices", &json!({"cluster": "main", "services": ["web"]})));
+    let mut statuses = Vec::new();
+    for _ in 0..101 {
+        statuses.push(describe().await.unwrap().status().as_u16());
+    }
+    assert!(statuses[..100].iter().all(|status| *status == 200) && statuses[100] == 400, "{statuses:?}");
+    let (code, _) = lab.refused("ListServices", json!({"cluster": "main"})).await;
+    assert_eq!(code, "ThrottlingException");
+    lab.call("ListTasks", json!({"cluster": "main"})).await;
+    lab.pass(Duration::from_millis(50)).await;
+    lab.call("ListServices", json!({"cluster": "main"})).await;
+    let throttled = lab.local.requests().iter().filter(|request| request.error.is_some()).count();
+    assert_eq!(throttled, 2);
 }
 
 #[tokio::test(start_paused = true)]

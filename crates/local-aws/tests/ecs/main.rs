@@ -1,6 +1,8 @@
 //! The local ECS through its wire, with scripted tasks in virtual time.
 
 #[cfg(test)]
+mod account_settings;
+#[cfg(test)]
 mod alarms;
 #[cfg(test)]
 mod circuit_breaker;

@@ -126,6 +126,7 @@ async fn a_service_that_could_not_run_is_refused() {
         (json!({"desiredCount": null}), "desiredCount is required"),
         (json!({"serviceName": "no spaces"}), "Service name must be"),
         (json!({"schedulingStrategy": "DAEMON"}), "does not support a desired count"),
+        (json!({"schedulingStrategy": "DAEMON", "desiredCount": null}), "not supported on Fargate"),
         (
             json!({"loadBalancers": [{"containerName": "other", "containerPort": 80}]}),
             "The container other does not exist in the task definition.",
@@ -170,4 +171,39 @@ async fn services_are_described_ten_at_a_time_and_listed_in_pages() {
     assert_eq!(all["serviceArns"].as_array().unwrap().len(), 25);
     lab.refused("ListServices", json!({"cluster": "main", "maxResults": 101})).await;
     lab.refused("ListServices", json!({"cluster": "main", "nextToken": "nonsense"})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_service_counts_the_instances_of_which_there_are_none() {
+    let lab = Lab::start().await;
+    let arn = lab.register("web:1").await;
+    let daemon = json!({"launchType": "EC2", "schedulingStrategy": "DAEMON", "desiredCount": null});
+    lab.call("CreateService", create_request(&arn, 1, daemon)).await;
+    lab.pass(Duration::from_secs(1)).await;
+    let service = lab.service().await;
+    assert_eq!((&service["desiredCount"], &service["runningCount"]), (&json!(0), &json!(0)));
+    assert_eq!(service["deployments"][0]["rolloutState"], "COMPLETED");
+    assert_eq!(service["availabilityZoneRebalancing"], "DISABLED");
+    assert_eq!(service["deploymentConfiguration"]["minimumHealthyPercent"], 0);
+    let body = json!({"cluster": "main", "service": "web", "desiredCount": 1});
+    let (_, message) = lab.refused("UpdateService", body).await;
+    assert_eq!(message, "The daemon scheduling strategy does not support a desired count");
+    let deleted = lab.call(DELETE, json!({"cluster": "main", "service": "web"})).await;
+    assert_eq!(deleted["service"]["status"], "DRAINING", "without force: it is at 0");
+    lab.until("is INACTIVE", |service| service["status"] == "INACTIVE").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_deleted_in_a_rollout_ends_its_deployment_and_its_tasks() {
+    let lab = Lab::start().await;
+    lab.steady(2, json!({})).await;
+    let next = lab.register("web:2").await;
+    lab.update(json!({"taskDefinition": next})).await;
+    lab.pass(Duration::from_secs(3)).await;
+    lab.call(DELETE, json!({"cluster": "main", "service": "web", "force": true})).await;
+    lab.until("is INACTIVE", |service| service["status"] == "INACTIVE").await;
+    let deployment = lab.newest_deployment().await;
+    assert_eq!(deployment["status"], "STOPPED");
+    lab.pass(Duration::from_mins(1)).await;
+    assert!(lab.tasks("RUNNING").await.is_empty());
 }

@@ -31,6 +31,9 @@ async fn a_protected_task_is_not_scaled_in_until_its_protection_ends() {
     lab.update(json!({"desiredCount": 0})).await;
     lab.pass(MINUTE * 9).await;
     assert_eq!(arns(&lab).await, [kept["taskArn"].clone()]);
+    let held = "(service web) was unable to reach steady state because (taskSet ecs-svc/N) was unable to scale in due \
+                to (reason 1 tasks under protection)";
+    assert_eq!(lab.events().await.iter().filter(|event| *event == held).count(), 1);
     let body = json!({"cluster": "main", "tasks": [kept["taskArn"]]});
     let read = lab.call("GetTaskProtection", body.clone()).await;
     assert_eq!(read["protectedTasks"][0]["expirationDate"], ends);

@@ -273,3 +273,34 @@ async fn early_success_is_declared_at_its_percentage_with_or_without_the_old_tas
         assert_eq!(lab.service().await["runningCount"], 4);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_changes_in_a_rollout_is_that_of_the_same_deployment() {
+    for desired in [0, 1, 6] {
+        let lab = Lab::start().await;
+        lab.steady(3, json!({})).await;
+        let next = lab.register("web:2").await;
+        let id = lab.update(json!({"taskDefinition": next})).await["deployments"][0]["id"].clone();
+        lab.pass(SECOND * 10).await;
+        let service = lab.update(json!({"desiredCount": desired})).await;
+        assert_eq!(service["deployments"][0]["id"], id);
+        lab.until_stable().await;
+        let service = lab.service().await;
+        assert_eq!((&service["deployments"][0]["id"], &service["runningCount"]), (&id, &json!(desired)));
+        assert_eq!(lab.service_deployments().await.len(), 2);
+        assert_eq!(lab.newest_deployment().await["status"], "SUCCESSFUL");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_are_stopped_before_they_run_are_told_apart() {
+    let lab = Lab::start().await;
+    let arn = lab.register("web:1").await;
+    lab.create(&arn, 3, json!({})).await;
+    lab.pass(SECOND).await;
+    lab.update(json!({"desiredCount": 1})).await;
+    lab.until_stable().await;
+    let events = lab.events().await;
+    assert!(events.contains(&"(service web) stopped 2 pending tasks.".to_owned()), "{events:#?}");
+    assert!(!events.iter().any(|event| event.contains("running tasks")), "{events:#?}");
+}

@@ -114,6 +114,9 @@ fn spec(
     if daemon && request.member("desiredCount").is_some() {
         return Err(ApiError::invalid("The daemon scheduling strategy does not support a desired count"));
     }
+    if daemon && fill::on_fargate(&spec) {
+        return Err(ApiError::invalid("The DAEMON scheduling strategy is not supported on Fargate."));
+    }
     let desired_count = match request.whole("desiredCount") {
         Some(count) => count,
         // A daemon's count is that of the container instances, of which there are none.
