@@ -120,7 +120,7 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     let listener =
         TcpListener::bind(options.listen).await.map_err(|source| Failure::Listen(options.listen, source))?;
     let address = listener.local_addr()?;
-    local.served_at(&format!("http://{address}"));
+    local.served_at(&format!("http://{}", options::from_here(address)));
     writeln!(io::stdout(), "http://{address}")?;
     io::stdout().flush()?;
 

@@ -1,6 +1,13 @@
 //! The command line of `coxswain-local`.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::{Parser, ValueEnum};
 use coxswain_local_aws::{
@@ -204,6 +211,17 @@ impl Options {
     }
 }
 
+/// Where tasks of this machine reach what listens on an address: SDKs take credentials over plain HTTP
+/// from a loopback address only, and every address of the machine is none.
+pub(crate) fn from_here(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
 fn account(text: &str) -> Result<String, String> {
     if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok(text.to_owned())
@@ -243,6 +261,18 @@ mod tests {
             let text = options(&["--listen", address]).check_address().unwrap_err().to_string();
             assert!(text.contains("--allow-remote"), "{text}");
             assert!(options(&["--listen", address, "--allow-remote"]).check_address().is_ok());
+        }
+    }
+
+    #[test]
+    fn tasks_are_told_a_loopback_address_where_every_address_is_served() {
+        for (listen, told) in [
+            ("0.0.0.0:4580", "127.0.0.1:4580"),
+            ("[::]:4580", "[::1]:4580"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("192.0.2.1:1", "192.0.2.1:1"),
+        ] {
+            assert_eq!(from_here(listen.parse().unwrap()).to_string(), told);
         }
     }
 
