@@ -14,6 +14,8 @@ mod rollout;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod step_sweep;

@@ -13,7 +13,7 @@ use coxswain_controller::{
     app::{Controller, Dependencies, Running, Settings},
     aws::{Aws, Limited, Location, SdkAws},
     report::{Report, Reporter, SourceReport},
-    source::{DirectorySource, POLL_INTERVAL},
+    source::{DirectorySource, POLL_INTERVAL, Source},
 };
 use coxswain_local_aws::{Config, InProcess, Journal, LocalAws, Script, ScriptedDriver, Time, Timing};
 use coxswain_manifest::Key;
@@ -247,6 +247,13 @@ impl Stage {
     ) -> Running {
         let source = Box::new(DirectorySource::polled(self.root.path(), POLL_INTERVAL));
         let clock = self.clock.clone();
+        Controller::start(self.settings.clone(), Dependencies { aws, store, clock, source, reporter })
+    }
+
+    /// A controller on this stage whose manifests come from elsewhere.
+    pub(crate) fn start_from(&self, source: Box<dyn Source>) -> Running {
+        let (aws, store) = (self.aws.clone(), Arc::new(self.store.clone()));
+        let (clock, reporter) = (self.clock.clone(), self.reports.clone());
         Controller::start(self.settings.clone(), Dependencies { aws, store, clock, source, reporter })
     }
 
