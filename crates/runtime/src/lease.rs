@@ -85,12 +85,15 @@ pub struct Lease {
     times: LeaseTimes,
     machine: Machine,
     published: watch::Sender<Published>,
+    /// Epochs up to this one were given by a lease whose record is lost.
+    floor: watch::Sender<u64>,
 }
 
 /// What one replica knows of a lease, for everybody in it who asks. Clones see the same.
 #[derive(Debug, Clone)]
 pub struct LeaseView {
     published: watch::Receiver<Published>,
+    floor: watch::Sender<u64>,
 }
 
 /// A time during which this replica holds the lease, from taking it to losing it.
@@ -99,6 +102,7 @@ pub struct Term {
     epoch: u64,
     ready_at: Instant,
     published: watch::Receiver<Published>,
+    floor: watch::Sender<u64>,
 }
 
 /// What is said of a lease in a status.
@@ -139,18 +143,19 @@ impl Lease {
     ) -> Result<Self, InvalidTimes> {
         times.check()?;
         let machine = Machine::new(holder.into(), times, Instant::now());
-        Ok(Self { store, path, times, machine, published: watch::Sender::new(Published::default()) })
+        let (published, floor) = (watch::Sender::new(Published::default()), watch::Sender::new(0));
+        Ok(Self { store, path, times, machine, published, floor })
     }
 
     /// A view on this part.
     pub fn view(&self) -> LeaseView {
-        LeaseView { published: self.published.subscribe() }
+        LeaseView { published: self.published.subscribe(), floor: self.floor.clone() }
     }
 
     /// Takes part until `drained` is done, and then gives the lease back if it is held.
     ///
-    /// `drained` should end when nothing that acts under the lease is running any more; from then on the
-    /// lease is not held, and the next holder need not wait for it to grow old.
+    /// `drained` has to end when nothing that was sent under the lease can take effect any more: from then on
+    /// the lease is not held, and the next holder waits neither for it to grow old nor for calls to end.
     pub async fn run(mut self, drained: impl Future<Output = ()>) {
         tokio::select! {
             biased;
@@ -166,11 +171,16 @@ impl Lease {
     }
 
     async fn take_part(&mut self) {
+        let mut outgrown = self.floor.subscribe();
         loop {
+            self.machine.outgrow(*outgrown.borrow_and_update(), Instant::now());
             let ask = self.machine.next(Instant::now());
             self.publish();
             match ask {
-                Ask::Wait(until) => sleep_until(until).await,
+                Ask::Wait(until) => tokio::select! {
+                    () = sleep_until(until) => {}
+                    _ = outgrown.changed() => {}
+                },
                 Ask::Look => self.look().await,
                 Ask::Put(record, expect) => {
                     let sent = Instant::now();
@@ -277,7 +287,7 @@ impl LeaseView {
     pub fn term(&self) -> Option<Term> {
         let published = self.published.borrow();
         let Grant { epoch, ready_at, .. } = published.held(Instant::now())?.clone();
-        Some(Term { epoch, ready_at, published: self.published.clone() })
+        Some(Term { epoch, ready_at, published: self.published.clone(), floor: self.floor.clone() })
     }
 
     /// Whether this replica holds the lease now.
@@ -308,7 +318,8 @@ impl Term {
         self.epoch
     }
 
-    /// When the last calls of an earlier holder are over: nothing is to be sent before.
+    /// When the last calls of an earlier holder are over: nothing is to be sent before. At once where it has
+    /// given the lease back.
     pub fn ready_at(&self) -> Instant {
         self.ready_at
     }
@@ -322,6 +333,16 @@ impl Term {
     /// before each send.
     pub fn may_act(&self) -> bool {
         Instant::now() >= self.ready_at && self.is_held()
+    }
+
+    /// Says that something was met which was written in a later term than this: the lease's record was lost
+    /// at some time, and its epochs began anew. This term ends, and the next one counts on from there.
+    pub fn outgrow(&self, epoch: u64) {
+        self.floor.send_if_modified(|floor| {
+            let is_higher = epoch > *floor;
+            *floor = epoch.max(*floor);
+            is_higher
+        });
     }
 
     /// Waits until the term is over. Cancel safe.

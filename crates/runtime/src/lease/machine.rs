@@ -53,8 +53,19 @@ enum State {
 #[derive(Debug)]
 struct Seen {
     version: Option<Version>,
-    is_released: bool,
+    whose: Whose,
     since: Instant,
+}
+
+/// Whose lease a record says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Somebody's, perhaps still; so is one whose record is gone.
+    Somebodys,
+    /// Nobody's: it was given back, after all that was sent under it.
+    Nobodys,
+    /// This replica's own, in a term that is outgrown.
+    Ours,
 }
 
 #[derive(Debug)]
@@ -88,6 +99,19 @@ impl Machine {
         }
     }
 
+    /// Epochs up to this one are taken. A lease that is held in one of them is held no longer, and may be
+    /// taken anew at once: nobody else was waited for when it was taken.
+    pub(super) fn outgrow(&mut self, epoch: u64, now: Instant) {
+        self.epoch = self.epoch.max(epoch);
+        let State::Held(held) = &self.state else { return };
+        if held.grant.epoch >= epoch {
+            return;
+        }
+        let seen = Seen { version: Some(held.version.clone()), whose: Whose::Ours, since: now };
+        self.doubt = None;
+        self.follow(Some(seen), now);
+    }
+
     /// The next thing to do. What was asked for is answered before this is called again.
     pub(super) fn next(&mut self, now: Instant) -> Ask {
         if self.grant().is_some_and(|grant| now >= grant.deadline) {
@@ -117,7 +141,10 @@ impl Machine {
                 else {
                     return Ask::Look;
                 };
-                let take_at = if seen.is_released { seen.since } else { seen.since + self.times.take_after };
+                let take_at = match seen.whose {
+                    Whose::Somebodys => seen.since + self.times.take_after,
+                    Whose::Nobodys | Whose::Ours => seen.since,
+                };
                 if now >= take_at {
                     let record = Record::new(self.epoch.saturating_add(1), Some(self.holder.clone()), 0);
                     let expect = seen.version.clone().map_or(Expect::Absent, Expect::Version);
@@ -168,8 +195,9 @@ impl Machine {
             return;
         }
         self.doubt = None;
-        let is_released = found.is_some_and(|(_, record)| record.holder.is_none());
-        self.follow(Some(Seen { version: version.cloned(), is_released, since: now }), now);
+        let is_given_back = found.is_some_and(|(_, record)| record.holder.is_none());
+        let whose = if is_given_back { Whose::Nobodys } else { Whose::Somebodys };
+        self.follow(Some(Seen { version: version.cloned(), whose, since: now }), now);
     }
 
     /// A put that was sent at `sent` was answered, or given up, at `now`.
@@ -212,8 +240,9 @@ impl Machine {
     fn hold(&mut self, record: &Record, version: Version, sent: Instant) {
         self.doubt = None;
         self.epoch = self.epoch.max(record.epoch);
-        let ready_at = match self.grant() {
-            Some(grant) if grant.epoch == record.epoch => grant.ready_at,
+        let ready_at = match &self.state {
+            State::Held(held) if held.grant.epoch == record.epoch => held.grant.ready_at,
+            State::Following { seen: Some(Seen { whose: Whose::Nobodys, .. }), .. } => sent,
             _ => sent + self.times.call_timeout,
         };
         let grant = Grant { epoch: record.epoch, ready_at, deadline: sent + self.times.hold_for };

@@ -122,8 +122,10 @@ async fn a_lease_that_was_given_back_is_taken_at_the_next_look_and_the_epoch_sti
     assert!(!term.is_held());
     assert_eq!(record(&store).await.holder, None);
     let begin = Instant::now();
-    assert_eq!(two.acquired().await.epoch(), 2);
+    let next = two.acquired().await;
+    assert_eq!(next.epoch(), 2);
     assert!(begin.elapsed() <= SECOND);
+    assert!(next.may_act(), "nothing that was sent before has to be waited for");
     assert!(one.view.acquired().await.is_none(), "nothing more comes of a part that has ended");
 }
 
@@ -271,4 +273,20 @@ fn times_that_could_make_two_holders_or_none_are_refused() {
     assert_eq!(with(|times| times.take_after = times.hold_for), Err(InvalidTimes::TakenTooEarly));
     assert_eq!(with(|times| times.store_timeout = 5 * SECOND), Err(InvalidTimes::LostTooEarly));
     assert_eq!(with(|times| times.call_timeout = 7 * SECOND), Err(InvalidTimes::CallsTooLong));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_term_that_is_outgrown_ends_and_the_next_one_counts_on_from_there() {
+    let store = MemoryStore::new();
+    let mut one = join(&store, "one");
+    let first = one.acquired().await;
+    let begin = Instant::now();
+    first.outgrow(57);
+    first.lost().await;
+    let second = one.acquired().await;
+    assert_eq!((second.epoch(), begin.elapsed().as_secs()), (58, 0), "nobody has to be waited for");
+    assert!(!first.is_held() && !second.may_act());
+    second.outgrow(57);
+    sleep(60 * SECOND).await;
+    assert!(second.may_act(), "what is no higher changes nothing");
 }

@@ -29,15 +29,7 @@ pub struct LeaseTimes {
 
 impl Default for LeaseTimes {
     fn default() -> Self {
-        Self {
-            renew_every: Duration::from_secs(2),
-            hold_for: Duration::from_secs(7),
-            take_after: Duration::from_secs(8),
-            look_every: Duration::from_secs(1),
-            retry_every: Duration::from_millis(500),
-            store_timeout: Duration::from_secs(2),
-            call_timeout: Duration::from_secs(5),
-        }
+        Self::DEFAULT
     }
 }
 
@@ -60,6 +52,17 @@ pub enum InvalidTimes {
 }
 
 impl LeaseTimes {
+    /// The usual times.
+    pub const DEFAULT: Self = Self {
+        renew_every: Duration::from_secs(2),
+        hold_for: Duration::from_secs(7),
+        take_after: Duration::from_secs(8),
+        look_every: Duration::from_secs(1),
+        retry_every: Duration::from_millis(500),
+        store_timeout: Duration::from_secs(2),
+        call_timeout: Duration::from_secs(5),
+    };
+
     pub(super) fn check(&self) -> Result<(), InvalidTimes> {
         let Self { renew_every, hold_for, take_after, look_every, retry_every, store_timeout, call_timeout } =
             *self;
