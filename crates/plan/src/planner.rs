@@ -71,7 +71,7 @@ impl Planner<'_> {
         self.condition(ConditionType::Progressing, false, Reason::NotCreated, "there is no service");
         if self.settled.in_doubt {
             self.block_on_doubt();
-        } else if self.settled.record.hold.is_none() && !self.desired.suspended {
+        } else if self.settled.record.hold.is_none() && !self.is_suspended() {
             self.create(why.0, why.1);
         }
     }
@@ -123,9 +123,14 @@ impl Planner<'_> {
             self.block_on_doubt();
         } else if self.may_be_stale(&changes) {
             self.draft.look_again = true;
-        } else if !self.desired.suspended {
+        } else if !self.is_suspended() {
             self.update(&changes, live);
         }
+    }
+
+    /// Whether the manifest, or the kill switch, forbids every write.
+    fn is_suspended(&self) -> bool {
+        self.desired.suspended || self.policy.stopped
     }
 
     /// What looks like drift right after a change of our own may be an answer from before it: ECS's reads
@@ -214,13 +219,14 @@ impl Planner<'_> {
 
     fn finish(mut self, live: Option<&LiveService>) -> Plan {
         let sends = self.sends();
+        let is_suspended = self.is_suspended();
         let record = &mut self.settled.record;
         // Nothing is left to send: a member that the manifest names since, and that happened to be live
         // already, is ours from now on; and what was in doubt has arrived.
         let quiet = self.draft.steps.is_empty()
             && self.draft.blocked.is_none()
             && live.is_some()
-            && !self.desired.suspended
+            && !is_suspended
             && (self.draft.differences.is_empty() || self.draft.held_back);
         if quiet && (record.last_sent.as_ref() != Some(&sends) || record.sending.is_some()) {
             record.last_sent = Some(sends.clone());
@@ -232,8 +238,12 @@ impl Planner<'_> {
             None => (false, Reason::InSync, "nothing stands in the way".to_owned()),
         };
         self.condition(ConditionType::Blocked, blocked, reason, text);
-        let suspended = if self.desired.suspended { "spec.suspend is true" } else { "it is not suspended" };
-        self.condition(ConditionType::Suspended, self.desired.suspended, Reason::Suspended, suspended);
+        let (reason, suspended) = match (self.policy.stopped, self.desired.suspended) {
+            (true, _) => (Reason::KillSwitch, "the kill switch is set: nothing is sent to AWS"),
+            (false, true) => (Reason::Suspended, "spec.suspend is true"),
+            (false, false) => (Reason::Suspended, "it is not suspended"),
+        };
+        self.condition(ConditionType::Suspended, is_suspended, reason, suspended);
         self.draft.conditions.sort_by_key(|condition| condition.kind);
         let mut events = std::mem::take(&mut self.settled.events);
         events.append(&mut self.draft.events);

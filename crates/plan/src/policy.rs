@@ -17,6 +17,8 @@ pub struct Policy {
     /// Stays so until a plan made with it was carried out to its end and did not wait on a call in doubt:
     /// taken back sooner, a retry that never arrived would be lost.
     pub retry: bool,
+    /// Whether the kill switch is set: what differs is said, and nothing is sent.
+    pub stopped: bool,
 }
 
 impl Default for Policy {
@@ -26,6 +28,7 @@ impl Default for Policy {
             settle: SignedDuration::from_secs(10),
             corrections_per_hour: 5,
             retry: false,
+            stopped: false,
         }
     }
 }

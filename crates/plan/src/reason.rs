@@ -75,6 +75,8 @@ reasons! {
     RecordUnreadable: "What Coxswain remembers of the object cannot be read, and is never taken for empty.", "Restore the record that the message names, or delete it: what is live is then found again by its tags.";
     PlanRefused: "What was planned breaks a rule that no plan may break, and was not carried out.", "This is a fault of Coxswain's: report it with the rule that the message names; cox plan shows the plan.";
     Suspended: "The manifest suspends the object.", "Take spec.suspend out of the manifest.";
+    KillSwitch: "The kill switch is set: nothing is sent to AWS.", "Once it is safe, remove the kill switch: the entry v1/kill-switch of the store.";
+    LeaderChanged: "Another replica of the controller has taken the lead.", "";
     Orphaned: "The object is no longer in the manifests; it is left running.", "Delete the service by hand if it is no longer wanted.";
     SourceRead: "The manifests were read and are valid.", "";
     SourceUnreadable: "The manifests cannot be read; the last good ones stand.", "Make the source readable.";

@@ -73,6 +73,10 @@ const WRITES: &[Bad] = &[
         case.desired.suspended = true;
         condition(plan, ConditionType::Suspended).status = true;
     }),
+    ("writes under the kill switch", "new-image", Rule::WriteWhileSuspended, |case, plan| {
+        case.policy.stopped = true;
+        condition(plan, ConditionType::Suspended).status = true;
+    }),
     ("writes to a foreign service", "drift-of-the-count", Rule::WriteToForeignService, |case, plan| {
         case.record.identity = None;
         plan.record.identity = None;

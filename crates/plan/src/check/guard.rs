@@ -26,6 +26,7 @@ fn whole_plan(case: &Case, first: &Step, found: &mut Found) {
     let stands_in_the_way = blocked.is_some_and(|condition| condition.reason != Reason::NotConverging);
     let forbidden = [
         (case.desired.suspended, Rule::WriteWhileSuspended, "the manifest suspends the object"),
+        (case.policy.stopped, Rule::WriteWhileSuspended, "the kill switch is set"),
         (is_foreign, Rule::WriteToForeignService, "the service is not ours"),
         (case.is_draining(), Rule::WriteWhileDraining, "the service is being deleted"),
         (case.is_in_doubt(), Rule::WriteWhileInDoubt, "the outcome of a rollout that was sent is not known"),

@@ -56,9 +56,10 @@ fn synced(case: &Case, found: &mut Found) {
 }
 
 fn suspended(case: &Case, found: &mut Found) {
-    let agrees = says(case, Suspended).is_none_or(|said| said == case.desired.suspended);
+    let (manifest, switch) = (case.desired.suspended, case.policy.stopped);
+    let agrees = says(case, Suspended).is_none_or(|said| said == (manifest || switch));
     found.demand(agrees, Rule::SuspendedDisagrees, || {
-        format!("the manifest says suspend: {}", case.desired.suspended)
+        format!("the manifest says suspend: {manifest}, the kill switch: {switch}")
     });
 }
 
@@ -67,9 +68,11 @@ fn blocked(case: &Case, found: &mut Found) {
     let needs_recreation = case.plan.differences.iter().any(|found| found.effect == Effect::Recreate);
     let is_blocked = is_foreign || case.is_draining() || case.is_in_doubt() || needs_recreation;
     let is_said = says(case, Blocked) != Some(false);
-    found.demand(!is_blocked || is_said || case.desired.suspended, Rule::BlockedDisagrees, || {
-        "something stands in the way, and Blocked says no".to_owned()
-    });
+    found.demand(
+        !is_blocked || is_said || case.desired.suspended || case.policy.stopped,
+        Rule::BlockedDisagrees,
+        || "something stands in the way, and Blocked says no".to_owned(),
+    );
 }
 
 fn health(case: &Case, found: &mut Found) {

@@ -51,7 +51,8 @@ impl Case {
                 serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         }
         let policy = json(&folder.join("policy.json"), &digests).unwrap_or_default();
-        let policy = Policy { retry: policy["retry"] == true, ..Policy::default() };
+        let is = |name: &str| policy[name] == true;
+        let policy = Policy { retry: is("retry"), stopped: is("stopped"), ..Policy::default() };
         Self { desired: wanted, record, observed, policy }
     }
 
