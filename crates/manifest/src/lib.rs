@@ -33,6 +33,7 @@ mod resolve;
 mod resolved;
 mod rules;
 mod schema;
+mod settings;
 mod source;
 mod suggest;
 mod tree;
@@ -55,5 +56,6 @@ pub use resolved::{
     Count, DriftPolicy, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
 };
 pub use schema::schema;
+pub use settings::{Setting, SettingsFault, read_settings};
 pub use source::{Location, SourceFile, Sources};
 pub use suggest::nearest;

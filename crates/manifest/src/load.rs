@@ -155,7 +155,13 @@ pub(crate) fn load_with_documents(mut files: Vec<SourceFile>) -> (Loaded, Vec<(S
 }
 
 /// The documents of a file, empty ones left out.
-fn read(file: FileId, path: &str, text: &str, sources: &Sources, report: &mut Vec<Diagnostic>) -> Vec<Tree> {
+pub(crate) fn read(
+    file: FileId,
+    path: &str,
+    text: &str,
+    sources: &Sources,
+    report: &mut Vec<Diagnostic>,
+) -> Vec<Tree> {
     let extension = path.rsplit('.').next().unwrap_or("");
     let mut trees = if extension.eq_ignore_ascii_case("json") {
         crate::json::read(file, text, sources, report)
