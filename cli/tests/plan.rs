@@ -5,9 +5,10 @@
 use std::{net::SocketAddr, path::Path, process::Output, sync::Arc, time::Duration};
 
 use coxswain_controller::{
-    app::{Controller, Dependencies, Settings},
-    aws::{Aws, Location, SdkAws},
-    http::{Api, Guard, Streams, router, serve},
+    app::{Controller, Dependencies, OpenSource, Settings},
+    authority::Leadership,
+    aws::{Aws, Limits, Location, SdkAws},
+    http::{Api, Freshness, Guard, Streams, Vitals, router, serve},
     metrics::Metrics,
     source::DirectorySource,
     status::{StatusBoard, Sync},
@@ -171,21 +172,39 @@ async fn controller(world: &World) -> (String, coxswain_controller::app::Running
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let metrics = Arc::new(Metrics::new());
     let board = Arc::new(StatusBoard::new(store.clone(), metrics.clone(), clock.now()));
+    let watched = world.folder.path().to_path_buf();
     let running = Controller::start(
         Settings { rollout_interval: Duration::from_millis(500), ..Settings::default() },
         Dependencies {
             aws: aws.clone(),
+            limits: Limits::none(),
             store: store.clone(),
             clock: clock.clone(),
-            source: Box::new(DirectorySource::watched(world.folder.path())),
+            source: OpenSource::new(move || Box::new(DirectorySource::watched(&watched))),
             reporter: board.clone(),
+            leadership: Leadership::default(),
+            lease: None,
         },
     );
     let (listener, address) = listen().await;
     let engine = Arc::new(running.handle());
-    let drain = engine.context().drain.clone();
+    let drain = engine.drain().clone();
     let streams = Streams::new(drain.clone());
-    let api = Api { board: board.clone(), metrics, store, engine, aws, publisher: None, streams, clock };
+    let (replica, freshness, vitals) = ("test".into(), Freshness::default(), Vitals::new(&clock));
+    let board_too = board.clone();
+    let api = Api {
+        board: board_too,
+        metrics,
+        store,
+        engine,
+        aws,
+        publisher: None,
+        streams,
+        replica,
+        vitals,
+        freshness,
+        clock,
+    };
     let guard = Guard::new(address, None, None).unwrap();
     drop(drain.spawn(serve(listener, router(api, guard), drain.clone())));
     (format!("http://{address}"), running, board)

@@ -1,32 +1,29 @@
-//! The wiring: manifests in, keys into the queue, looks out of it, until the end.
+//! The wiring: one replica of the controller, started and stopped as a whole.
 
-use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use coxswain_manifest::Key;
-use coxswain_plan::Policy;
-use coxswain_runtime::{Backoffs, Clock, Drain, Queue, Runner, Unfinished};
+use coxswain_plan::Reason;
+use coxswain_runtime::{Clock, Depth, Drain, DrainWatch, Lease, LeaseReport, LeaseView, Unfinished};
 use coxswain_store::Store;
-use jiff::SignedDuration;
-use tokio::task::AbortHandle;
+use tokio::{sync::watch, task::AbortHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    act::Families,
-    aws::Aws,
-    context::Context,
-    desired::DesiredState,
-    feed,
-    intents::Intents,
-    observe::Observers,
-    reconcile::reconcile,
-    records::Records,
+    authority::Leadership,
+    aws::{Aws, Limits},
+    intents::{Intent, Intents, SubmitError},
+    kill_switch::{KillSwitch, Position},
+    replica::{Office, Replica, Turn},
     report::Reporter,
-    source::{Bundles, Expected, Source},
-    sweep,
+    source::Source,
 };
 
-/// Failures of one key: from 1 s to 5 min.
-const BACKOFF: coxswain_runtime::Policy =
-    coxswain_runtime::Policy { base: Duration::from_secs(1), max: Duration::from_mins(5) };
+/// Where the lease of the one shard stands in the store.
+pub const LEASE_PATH: &str = "v1/leases/controller.json";
+
+/// How long giving the lease back may take, and a little.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(3);
 
 /// How a controller runs.
 #[derive(Debug, Clone)]
@@ -61,19 +58,46 @@ impl Default for Settings {
     }
 }
 
+/// Opens the manifests anew for each term, so that the first reading of a term is a whole one.
+#[derive(Clone)]
+pub struct OpenSource(Arc<dyn Fn() -> Box<dyn Source> + Send + Sync>);
+
+impl OpenSource {
+    /// Opens them so.
+    pub fn new(open: impl Fn() -> Box<dyn Source> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(open))
+    }
+
+    pub(crate) fn open(&self) -> Box<dyn Source> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for OpenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenSource")
+    }
+}
+
 /// What a controller works with.
 #[derive(Debug)]
 pub struct Dependencies {
-    /// AWS; [`Limited`](crate::aws::Limited) in production.
+    /// AWS, without limits of its own.
     pub aws: Arc<dyn Aws>,
+    /// How often AWS may be called.
+    pub limits: Limits,
     /// The controller's memory.
     pub store: Arc<dyn Store>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The manifests.
-    pub source: Box<dyn Source>,
+    pub source: OpenSource,
     /// The writer of status.
     pub reporter: Arc<dyn Reporter>,
+    /// In which term it leads, for those who were there before it.
+    pub leadership: Leadership,
+    /// Its part in the lease, where there are other replicas; it leads while it holds it.
+    pub lease: Option<Lease>,
 }
 
 /// Begins a controller's work.
@@ -86,80 +110,132 @@ impl Controller {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(settings: Settings, dependencies: Dependencies) -> Running {
-        let Dependencies { aws, store, clock, source, reporter } = dependencies;
+        let Dependencies { aws, limits, store, clock, source, reporter, leadership, lease } = dependencies;
         let drain = Drain::new();
-        let queue = Queue::new();
-        let policy = Policy {
-            rollout_interval: SignedDuration::try_from(settings.rollout_interval)
-                .unwrap_or(SignedDuration::MAX),
-            ..Policy::default()
-        };
-        let cx = Arc::new(Context {
-            observers: Observers::new(&aws, &clock),
-            desired: DesiredState::default(),
-            records: Records::new(store.clone()),
-            intents: Intents::new(store.clone()),
-            families: Families::default(),
-            drain: drain.watch(),
-            policy,
-            clock: clock.clone(),
-            aws: aws.clone(),
-            reporter,
-        });
-        let expected = Expected {
-            from: source.describe(),
-            is_local: source.is_local(),
-            environment: settings.environment.clone(),
-            is_object_by_object: settings.object_by_object,
-            ..Expected::default()
-        };
-        let bundles = Bundles::new(store, aws, clock.clone(), expected);
-        let rng = fastrand::Rng::with_seed(settings.seed);
-        let backoffs = Backoffs::new(BACKOFF, rng);
-        let runner = Runner::new(queue.clone(), settings.concurrency, backoffs, clock);
-        let looks = {
-            let cx = cx.clone();
-            runner.run(drain.watch(), settings.finish_within, move |key: Key| {
-                let cx = cx.clone();
-                async move { reconcile(&key, &cx).await }
-            })
-        };
         let watch = drain.watch();
-        let tasks = vec![
-            watch.spawn(async move { drop(looks.await) }).abort_handle(),
-            watch.spawn(feed::run(source, bundles, cx.clone(), queue.clone())).abort_handle(),
-            watch.spawn(sweep::run(cx.clone(), queue.clone(), settings.sweep_interval)).abort_handle(),
-        ];
-        Running { handle: Handle { cx, queue }, drain, tasks, settings }
+        let kill_switch = KillSwitch::new(store.clone());
+        let intents = Arc::new(Intents::new(store.clone()));
+        let office = watch::Sender::new(None);
+        let handle = Handle {
+            office: office.clone(),
+            intents: intents.clone(),
+            leadership: leadership.clone(),
+            kill_switch: kill_switch.clone(),
+            lease: lease.as_ref().map(Lease::view),
+            drain: watch.clone(),
+        };
+        let mut tasks = vec![watch.spawn(kill_switch.clone().run(watch.clone())).abort_handle()];
+        let turn = lease.map(|lease| {
+            let view = lease.view();
+            let (is_over, is_abandoned) = (CancellationToken::new(), CancellationToken::new());
+            let part = take_part(lease, is_over.clone(), is_abandoned.clone());
+            tasks.push(watch.spawn(part).abort_handle());
+            Turn { view, is_over, is_abandoned }
+        });
+        let replica = Replica {
+            settings: settings.clone(),
+            aws,
+            limits,
+            store,
+            clock,
+            source,
+            reporter,
+            intents,
+            kill_switch,
+            leadership,
+            office,
+            drain: watch.clone(),
+        };
+        tasks.push(watch.spawn(replica.run(turn)).abort_handle());
+        Running { handle, drain, tasks, settings }
+    }
+}
+
+/// Takes part in the lease until nothing runs under it any more, and gives it back then; where something
+/// may still take effect it is left to grow old.
+async fn take_part(lease: Lease, is_over: CancellationToken, is_abandoned: CancellationToken) {
+    tokio::select! {
+        () = lease.run(is_over.cancelled()) => {}
+        () = is_abandoned.cancelled() => {}
     }
 }
 
 /// What the status endpoint needs of a running controller.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    cx: Arc<Context>,
-    queue: Queue<Key>,
+    office: watch::Sender<Option<Office>>,
+    intents: Arc<Intents>,
+    leadership: Leadership,
+    kill_switch: KillSwitch,
+    lease: Option<LeaseView>,
+    drain: DrainWatch,
 }
 
 impl Handle {
-    /// What every look has at hand.
-    pub fn context(&self) -> &Arc<Context> {
-        &self.cx
+    /// Tells when the program is ending.
+    pub fn drain(&self) -> &DrainWatch {
+        &self.drain
     }
 
-    /// Looks at an object at once.
+    /// The term that this replica is in, if it leads.
+    pub fn leadership(&self) -> &Leadership {
+        &self.leadership
+    }
+
+    /// What is known of the kill switch.
+    pub fn kill_switch(&self) -> &KillSwitch {
+        &self.kill_switch
+    }
+
+    /// What is known of the lease, where there is one.
+    pub fn lease(&self) -> Option<LeaseReport> {
+        self.lease.as_ref().map(LeaseView::report)
+    }
+
+    /// The term that this replica leads in, 0 where it is alone; nothing where it follows.
+    pub fn epoch(&self) -> Option<u64> {
+        match (&self.lease, self.leadership.current()) {
+            (_, Some(authority)) => Some(authority.epoch()),
+            (None, None) => Some(0),
+            (Some(_), None) => None,
+        }
+    }
+
+    /// Whether this replica looks after the objects now.
+    pub fn is_leading(&self) -> bool {
+        self.office.borrow().is_some()
+    }
+
+    /// Whether nothing is to be sent, as far as is known.
+    pub fn is_stopped(&self) -> bool {
+        self.kill_switch.position() == Position::Set
+    }
+
+    /// Takes an intent into the store, from where the leader takes it; `false` where the same one was taken
+    /// before.
+    pub async fn submit(&self, intent: Intent) -> Result<bool, SubmitError> {
+        self.intents.submit(intent).await
+    }
+
+    /// Looks at an object at once, where this replica leads.
     pub fn look_now(&self, key: Key) {
-        self.queue.add(key);
+        if let Some(office) = &*self.office.borrow() {
+            office.queue.add(key);
+        }
     }
 
-    /// How many keys wait and run.
-    pub fn depth(&self) -> coxswain_runtime::Depth {
-        self.queue.depth()
+    /// How many keys wait and run; none where another replica leads.
+    pub fn depth(&self) -> Depth {
+        let none = Depth { due: 0, delayed: 0, in_work: 0 };
+        self.office.borrow().as_ref().map_or(none, Office::depth)
     }
 
-    /// Every key that the manifests ask for.
-    pub fn keys(&self) -> BTreeSet<Key> {
-        self.cx.desired.keys().into_iter().collect()
+    /// What stands for an object now: the revision of its manifest, or why it cannot be used; nothing where
+    /// another replica leads.
+    pub fn stands(&self, key: &Key) -> Option<Result<String, Reason>> {
+        let office = self.office.borrow();
+        let stands = office.as_ref()?.cx.desired.get(key);
+        Some(stands.map(|desired| desired.revision.clone()).map_err(|error| error.reason()))
     }
 }
 
@@ -178,13 +254,13 @@ impl Running {
         self.handle.clone()
     }
 
-    /// Begins no new look and no new step, and waits for what is running.
+    /// Begins no new look and no new step, waits for what is running, and gives the lease back.
     ///
     /// # Errors
     /// [`Unfinished`] where something is still running at the deadline; it is stopped then.
     pub async fn stop(self) -> Result<(), Unfinished> {
-        // A second more than the looks have, so that they are the ones to give up.
-        self.drain.finish(self.settings.finish_within + Duration::from_secs(1)).await
+        // More than the looks have, so that they are the ones to give up.
+        self.drain.finish(self.settings.finish_within + GIVE_BACK_WITHIN).await
     }
 }
 

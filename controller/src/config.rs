@@ -1,19 +1,43 @@
-//! How the program is told what to do: flags and environment variables, read here and nowhere else.
+//! How the program is told what to do: flags, environment variables and a file, read here and nowhere else.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+mod file;
+mod shown;
+mod store_place;
 
-use clap::Parser;
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::{app::Settings, aws::Location, source::SourcePlace, telemetry::LogFormat};
+use crate::{
+    app::Settings,
+    aws::{AssumedRole, Location, session_name},
+    source::SourcePlace,
+    telemetry::LogFormat,
+};
+
+pub use file::{ConfigError, Given, read};
+pub use shown::{reference, shown};
+pub use store_place::{InvalidStorePlace, StorePlace};
 
 /// Watches manifests and brings ECS to what they say.
+///
+/// Every setting is a flag, an environment variable, or a line of the file that `--config` names; of several
+/// the first of these counts. `coxswain-controller healthcheck` asks one that is running whether it lives.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "coxswain-controller", version, max_term_width = 100)]
 pub struct Config {
+    /// A YAML or JSON file of settings, named as the flags are: `sweep-interval: 60s`.
+    #[arg(long, env = "COXSWAIN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Prints every setting that is in force and where it comes from, and ends.
+    #[arg(long)]
+    pub print_config: bool,
+
     /// Where the manifests are: a directory, `s3://BUCKET/PREFIX/` or `ssm:/PATH` for bundles, or
     /// `s3-files://BUCKET/PREFIX/` for plain manifests.
-    #[arg(long, env = "COXSWAIN_SOURCE", value_name = "PLACE", required_unless_present = "manifests")]
+    #[arg(long, env = "COXSWAIN_SOURCE", value_name = "PLACE")]
     pub source: Option<SourcePlace>,
 
     /// The directory that holds the manifests, where no source is given.
@@ -28,21 +52,38 @@ pub struct Config {
     #[arg(long, env = "COXSWAIN_POLL_INTERVAL", default_value = "15s", value_parser = interval, value_name = "TIME")]
     pub poll_interval: Duration,
 
-    /// Where the controller keeps its memory: a directory, or `memory` to forget everything at the end.
-    #[arg(long, env = "COXSWAIN_STORE", value_name = "DIR|memory")]
+    /// Where the controller keeps its memory: a directory, `s3://BUCKET/PREFIX/`, or `memory` to forget
+    /// everything at the end.
+    #[arg(long, env = "COXSWAIN_STORE", value_name = "DIR|s3://BUCKET/PREFIX/|memory")]
     pub store: StorePlace,
+
+    /// Whether replicas take turns by a lease in the store; `auto` is on for S3 and off otherwise.
+    #[arg(long, env = "COXSWAIN_LEASE", default_value = "auto", value_enum)]
+    pub lease: LeaseChoice,
+
+    /// This replica's name in the lease, in logs and in role sessions; without one, the host's.
+    #[arg(long, env = "COXSWAIN_REPLICA", value_name = "NAME")]
+    pub replica: Option<String>,
 
     /// The AWS Region; without it, the one of the usual AWS configuration.
     #[arg(long, env = "COXSWAIN_REGION")]
     pub region: Option<String>,
 
-    /// Another endpoint for every AWS API, such as a local ECS.
+    /// Another endpoint for every AWS API, such as a local ECS; S3 is asked in path style there.
     #[arg(long, env = "COXSWAIN_ENDPOINT_URL", value_name = "URL")]
     pub endpoint_url: Option<String>,
 
     /// Use example credentials, for a local endpoint that checks none.
-    #[arg(long, env = "COXSWAIN_EXAMPLE_CREDENTIALS", requires = "endpoint_url")]
+    #[arg(long, env = "COXSWAIN_EXAMPLE_CREDENTIALS")]
     pub example_credentials: bool,
+
+    /// A role to assume for ECS, parameters and logs; the store is reached with the program's own rights.
+    #[arg(long, env = "COXSWAIN_ASSUME_ROLE_ARN", value_name = "ARN")]
+    pub assume_role_arn: Option<String>,
+
+    /// The external id that the role's trust policy asks for.
+    #[arg(long, env = "COXSWAIN_ASSUME_ROLE_EXTERNAL_ID", value_name = "ID", hide_env_values = true)]
+    pub assume_role_external_id: Option<String>,
 
     /// Where the status endpoint listens; port 0 takes a free one. The URL is the first line of stdout.
     #[arg(long, env = "COXSWAIN_LISTEN", default_value = "127.0.0.1:7400", value_name = "ADDRESS:PORT")]
@@ -77,21 +118,15 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// Where the controller keeps its memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StorePlace {
-    /// In a directory.
-    Directory(PathBuf),
-    /// In memory: for trying things out.
-    Memory,
-}
-
-impl FromStr for StorePlace {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(if text == "memory" { Self::Memory } else { Self::Directory(text.into()) })
-    }
+/// Whether replicas take turns by a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LeaseChoice {
+    /// On for a store in S3, off for others.
+    Auto,
+    /// Always.
+    On,
+    /// Never: this is the only controller on its store.
+    Off,
 }
 
 impl Config {
@@ -121,6 +156,53 @@ impl Config {
             http_client: None,
         }
     }
+
+    /// The role that is assumed, where there is one; its sessions are named after the replica.
+    pub fn assumed_role(&self, replica: &str) -> Option<AssumedRole> {
+        Some(AssumedRole {
+            arn: self.assume_role_arn.clone()?,
+            external_id: self.assume_role_external_id.clone(),
+            session_name: session_name(replica),
+        })
+    }
+
+    /// Whether replicas take turns by a lease.
+    pub fn takes_turns(&self) -> bool {
+        match self.lease {
+            LeaseChoice::Auto => matches!(self.store, StorePlace::S3 { .. }),
+            LeaseChoice::On => true,
+            LeaseChoice::Off => false,
+        }
+    }
+
+    /// A name for this life of the program: no other life of any replica has it.
+    pub fn replica(&self) -> String {
+        let name = self.replica.clone().or_else(host_name).unwrap_or_else(|| "controller".to_owned());
+        format!("{name}/{:016x}", fastrand::u64(..))
+    }
+
+    /// What the settings ask of one another.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.source_place().is_none() {
+            return Err(ConfigError::NoSource);
+        }
+        if self.example_credentials && self.endpoint_url.is_none() {
+            return Err(ConfigError::Needs { setting: "example-credentials", needed: "endpoint-url" });
+        }
+        if self.assume_role_external_id.is_some() && self.assume_role_arn.is_none() {
+            return Err(ConfigError::Needs { setting: "assume-role-external-id", needed: "assume-role-arn" });
+        }
+        if self.lease == LeaseChoice::On && self.store == StorePlace::Memory {
+            return Err(ConfigError::NothingToShare);
+        }
+        Ok(())
+    }
+}
+
+/// The host's name, where the system tells it.
+fn host_name() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(text.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// A time such as `60s`, `5m` or `500ms`; more than nothing.
@@ -133,30 +215,4 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_flags_are_consistent() {
-        Config::command().debug_assert();
-    }
-
-    #[test]
-    fn intervals_are_read_with_their_units_and_nothing_is_no_interval() {
-        assert_eq!(interval("90s").unwrap(), Duration::from_secs(90));
-        assert_eq!(interval("500ms").unwrap(), Duration::from_millis(500));
-        for text in ["0s", "-5s", "60", "soon"] {
-            assert!(interval(text).is_err(), "{text} was accepted");
-        }
-    }
-
-    #[test]
-    fn example_credentials_are_for_an_endpoint_of_ones_own_only() {
-        let flags = ["coxswain-controller", "--manifests", "m", "--store", "memory"];
-        assert!(Config::try_parse_from(flags).is_ok());
-        let wrong = flags.iter().chain(&["--example-credentials"]);
-        assert!(Config::try_parse_from(wrong).is_err());
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! What every look at an object has at hand.
+//! What every look at an object has at hand, in one term.
 
 use std::sync::Arc;
 
@@ -6,23 +6,25 @@ use coxswain_plan::Policy;
 use coxswain_runtime::{Clock, DrainWatch};
 
 use crate::{
-    act::Families, aws::Aws, desired::DesiredState, intents::Intents, observe::Observers, records::Records,
-    report::Reporter,
+    act::Families, authority::Authority, aws::Aws, desired::DesiredState, intents::Intents,
+    observe::Observers, records::Records, report::Reporter,
 };
 
 /// What every look at an object has at hand.
+///
+/// All that is cached is here, and here only: a new term begins with a new one.
 #[derive(Debug)]
 pub struct Context {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// AWS, behind its rate limits.
+    /// AWS, behind its rate limits and the fence of the term.
     pub aws: Arc<dyn Aws>,
     /// What the manifests ask, resolved; the last good of it.
     pub desired: DesiredState,
     /// What is remembered of each object.
     pub records: Records,
     /// What people asked for.
-    pub intents: Intents,
+    pub intents: Arc<Intents>,
     /// Reads of ECS, batched and cached.
     pub observers: Observers,
     /// Which families are being registered.
@@ -31,6 +33,8 @@ pub struct Context {
     pub policy: Policy,
     /// The writer of status.
     pub reporter: Arc<dyn Reporter>,
+    /// The right to write.
+    pub authority: Authority,
     /// Whether the program is ending: then no further step begins.
     pub drain: DrainWatch,
 }

@@ -12,7 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::phase::PhaseError;
+use crate::{
+    authority::{Authority, Right as _},
+    phase::PhaseError,
+};
 
 /// The layout of [`Intent`] that this version writes and reads.
 pub const INTENT_SCHEMA: u32 = 1;
@@ -89,6 +92,8 @@ impl Wish {
 pub struct Intents {
     store: Arc<dyn Store>,
     pending: Mutex<BTreeMap<Path, Intent>>,
+    /// Those that were read and found consumed, with the time: they need not be read again.
+    consumed: Mutex<BTreeMap<Path, Timestamp>>,
     /// One at a time reads or writes the store, so that what was read before it was consumed is not
     /// taken for pending after it.
     turn: tokio::sync::Mutex<()>,
@@ -97,14 +102,30 @@ pub struct Intents {
 impl Intents {
     /// The intents in that store; none is known before [`Self::load`].
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, pending: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        Self {
+            store,
+            pending: Mutex::default(),
+            consumed: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// Reads an environment's intents, returns the keys that wait for a look, and forgets those that were
+    /// Forgets what is known, and leaves it to [`Self::load`] to find out anew.
+    pub(crate) fn forget(&self) {
+        self.pending().clear();
+        lock(&self.consumed).clear();
+    }
+
+    /// Reads an environment's intents that are not known yet, returns the keys that wait for a look, and forgets those that were
     /// consumed long ago.
     pub async fn load(&self, environment: &str, now: Timestamp) -> Result<Vec<Key>, StoreError> {
         let _turn = self.turn.lock().await;
         for path in self.store.list(&format!("v1/{environment}/intents/")).await? {
+            let is_old = |at: &Timestamp| now.duration_since(*at) > CONSUMED_KEPT;
+            let is_consumed = lock(&self.consumed).get(&path).is_some_and(|at| !is_old(at));
+            if is_consumed || self.pending().contains_key(&path) {
+                continue;
+            }
             let Some(entry) = self.store.get(&path).await? else { continue };
             let intent = match serde_json::from_slice::<Intent>(&entry.bytes) {
                 Ok(intent) if intent.schema == INTENT_SCHEMA => intent,
@@ -115,10 +136,11 @@ impl Intents {
             };
             match intent.consumed_at {
                 None => drop(self.pending().insert(path, intent)),
-                Some(at) if now.duration_since(at) > CONSUMED_KEPT => {
+                Some(at) if is_old(&at) => {
                     self.store.delete(&path, entry.version).await?;
+                    lock(&self.consumed).remove(&path);
                 }
-                Some(_) => {}
+                Some(at) => drop(lock(&self.consumed).insert(path, at)),
             }
         }
         Ok(self.pending().values().map(|intent| intent.key.clone()).collect())
@@ -154,11 +176,19 @@ impl Intents {
     /// If we die before it, the next look follows the intent once more, from a record that already says
     /// what was sent: nothing is tried twice. While a call is in doubt the intent stays: a retry that
     /// never arrived would be lost with it.
-    pub async fn consume(&self, wish: Wish, plan: &Plan, now: Timestamp) -> Result<(), PhaseError> {
+    pub(crate) async fn consume(
+        &self,
+        wish: Wish,
+        plan: &Plan,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<(), PhaseError> {
         let is_in_doubt = plan.conditions.iter().any(|condition| condition.reason == Reason::OutcomeUnknown);
         if is_in_doubt {
             return Ok(());
         }
+        // A leader that is late leaves it to the one that leads now.
+        authority.may_write().map_err(PhaseError::Deposed)?;
         self.close(wish, now).await
     }
 
@@ -175,13 +205,18 @@ impl Intents {
                 self.store.put(&path, bytes, Expect::Version(entry.version)).await?;
             }
             self.pending().remove(&path);
+            lock(&self.consumed).insert(path, now);
         }
         Ok(())
     }
 
     fn pending(&self) -> MutexGuard<'_, BTreeMap<Path, Intent>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pending)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn path(intent: &Intent) -> Result<Path, PathError> {

@@ -5,14 +5,20 @@
 //! [`intents`] (the store); [`app`] wires them up. [`preview`] makes plans without acting on them.
 
 pub mod act;
+mod announce;
 pub mod app;
+pub mod authority;
 pub mod aws;
 pub mod config;
 pub mod context;
 pub mod desired;
 mod feed;
+pub mod fence;
+pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod intents;
+pub mod kill_switch;
 pub mod metrics;
 pub mod observe;
 pub mod phase;
@@ -20,6 +26,7 @@ pub mod preview;
 pub mod program;
 pub mod reconcile;
 pub mod records;
+mod replica;
 pub mod report;
 pub mod resolve;
 pub mod source;

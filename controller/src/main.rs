@@ -2,13 +2,42 @@
 
 use std::{error::Error, io::Write as _, process::ExitCode};
 
-use clap::Parser as _;
-use coxswain_controller::{config::Config, program::Program, telemetry};
+use coxswain_controller::{
+    config::{self, Config, ConfigError},
+    healthcheck,
+    program::Program,
+    telemetry::{self, Stamp},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The settings are wrong: trying again does not help.
+const EXIT_USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let config = Config::parse();
-    match run(&config) {
+    if std::env::args_os().nth(1).is_some_and(|word| word == "healthcheck") {
+        return match healthcheck::run(std::env::args_os()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                drop(writeln!(std::io::stderr(), "error: {error}"));
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let given = match config::read(std::env::args_os()) {
+        Ok(given) => given,
+        Err(ConfigError::Arguments(told)) => told.exit(),
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error}"));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    if given.config.print_config {
+        return match write!(std::io::stdout(), "{}", config::shown(&given)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    match run(&given.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where even that cannot be written, the exit code alone has to say it.
@@ -31,16 +60,17 @@ fn chain(error: &dyn Error) -> String {
 }
 
 fn run(config: &Config) -> Result<(), Box<dyn Error>> {
-    telemetry::init(config.log_format, &config.log)?;
+    let stamp = Stamp::new(config.replica());
+    telemetry::init(config.log_format, &config.log, stamp.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, stamp))
 }
 
-async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+async fn serve(config: &Config, stamp: Stamp) -> Result<(), Box<dyn Error>> {
     // Heard from the first moment on: a signal during the start ends the program in good order too.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let program = Program::start(config).await?;
+    let program = Box::pin(Program::start(config, stamp)).await?;
     writeln!(std::io::stdout(), "http://{}", program.address())?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use crate::{
     aws::{Aws, AwsError, Failure, Operation},
+    http::v1::Dependency,
     report::{Report, SourceReport},
     source::PollOutcome,
     status::{Health, Sync},
@@ -42,6 +43,11 @@ pub struct Metrics {
     source_answered: Gauge<i64, AtomicI64>,
     source_refusals: Family<ReasonLabel, Counter<u64, AtomicU64>>,
     source_sequence: Gauge<i64, AtomicI64>,
+    leader: Gauge<i64, AtomicI64>,
+    epoch: Gauge<i64, AtomicI64>,
+    kill_switch: Gauge<i64, AtomicI64>,
+    withheld: Counter<u64, AtomicU64>,
+    dependencies: Family<DependencyLabel, Gauge<i64, AtomicI64>>,
     corrections: Counter<u64, AtomicU64>,
     queue: Family<QueueLabel, Gauge<i64, AtomicI64>>,
 }
@@ -79,6 +85,11 @@ struct ReasonLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DependencyLabel {
+    dependency: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct QueueLabel {
     state: &'static str,
 }
@@ -109,6 +120,11 @@ impl Metrics {
             source_answered: Gauge::default(),
             source_refusals: Family::default(),
             source_sequence: Gauge::default(),
+            leader: Gauge::default(),
+            epoch: Gauge::default(),
+            kill_switch: Gauge::default(),
+            withheld: Counter::default(),
+            dependencies: Family::default(),
             corrections: Counter::default(),
             queue: Family::default(),
         };
@@ -161,6 +177,13 @@ impl Metrics {
             "Number of the manifests that stand",
             self.source_sequence.clone(),
         );
+        registry.register("coxswain_leader", "1 where this replica leads", self.leader.clone());
+        registry.register("coxswain_epoch", "The lease's term in which it leads", self.epoch.clone());
+        registry.register("coxswain_kill_switch", "1 where nothing is sent to AWS", self.kill_switch.clone());
+        let help = "Calls of AWS that were not sent for want of the lease or by the kill switch";
+        registry.register("coxswain_writes_withheld", help, self.withheld.clone());
+        let help = "1 where it answered last, by what the controller depends on";
+        registry.register("coxswain_dependency_up", help, self.dependencies.clone());
         registry.register("coxswain_drift_corrections", "Updates that undid drift", self.corrections.clone());
         registry.register("coxswain_queue_depth", "Objects in the queue, by state", self.queue.clone());
     }
@@ -223,6 +246,30 @@ impl Metrics {
         }
     }
 
+    /// Sets whether this replica leads, and in which term.
+    pub(crate) fn leader(&self, leads: bool, epoch: u64) {
+        self.leader.set(i64::from(leads));
+        self.epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
+    }
+
+    /// Sets whether the kill switch is set.
+    pub(crate) fn kill_switch(&self, is_set: bool) {
+        self.kill_switch.set(i64::from(is_set));
+    }
+
+    /// Sets how many calls were withheld.
+    pub(crate) fn withheld(&self, count: u64) {
+        self.withheld.inc_by(count.saturating_sub(self.withheld.get()));
+    }
+
+    /// Sets what answers.
+    pub(crate) fn dependencies(&self, dependencies: &[Dependency]) {
+        for one in dependencies {
+            let label = DependencyLabel { dependency: one.name.to_lowercase() };
+            self.dependencies.get_or_create(&label).set(i64::from(one.is_ok));
+        }
+    }
+
     /// Sets how full the queue is.
     pub fn queue_depth(&self, depth: coxswain_runtime::Depth) {
         for (state, count) in [("due", depth.due), ("delayed", depth.delayed), ("in_work", depth.in_work)] {
@@ -271,6 +318,7 @@ impl<A: Aws> Aws for Counted<A> {
                 Failure::Invalid { .. } => "invalid",
                 Failure::Unavailable { .. } => "unavailable",
                 Failure::InDoubt { .. } => "in_doubt",
+                Failure::Withheld(_) => "withheld",
             },
         };
         self.metrics.aws_call(operation, outcome);
@@ -312,6 +360,8 @@ mod tests {
         metrics.queue_depth(coxswain_runtime::Depth { due: 1, delayed: 2, in_work: 3 });
         metrics.source_read(&crate::status::fixture::source(1));
         metrics.source_polled(PollOutcome::Unchanged, crate::status::fixture::at(7));
+        metrics.leader(true, 7);
+        metrics.kill_switch(true);
         metrics.duration.observe(0.5);
         let text = metrics.text().unwrap();
         for name in [
@@ -322,6 +372,9 @@ mod tests {
             "coxswain_source_polls_total{outcome=\"unchanged\"} 1",
             "coxswain_source_last_answer_timestamp_seconds ",
             "coxswain_source_sequence 1",
+            "coxswain_leader 1",
+            "coxswain_epoch 7",
+            "coxswain_kill_switch 1",
             "coxswain_drift_corrections_total 0",
             "coxswain_queue_depth{state=\"in_work\"} 3",
         ] {

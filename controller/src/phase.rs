@@ -5,7 +5,10 @@ use coxswain_plan::Reason;
 use coxswain_store::{Remedy, StoreError};
 use jiff::Timestamp;
 
-use crate::aws::{AwsError, Failure};
+use crate::{
+    authority::Withheld,
+    aws::{AwsError, Failure},
+};
 
 /// When to look again after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,19 @@ pub enum PhaseError {
     /// The program is ending: what is left is done by the next one.
     #[error("the controller is shutting down")]
     Draining,
+    /// This replica does not lead any more: what is left is done by the one that does.
+    #[error("another replica goes on")]
+    Deposed(#[source] Withheld),
+    /// Another replica has led since.
+    #[error(
+        "its record was written in the lease's term {theirs}, and this is term {ours}: another replica goes on"
+    )]
+    Late {
+        /// The epoch of our term.
+        ours: u64,
+        /// The epoch that the record carries.
+        theirs: u64,
+    },
 }
 
 fn blocked_text(diagnostics: &[Diagnostic]) -> String {
@@ -103,9 +119,12 @@ impl PhaseError {
             Self::Blocked { reason, .. } => *reason,
             Self::UnsafePlan { .. } => Reason::PlanRefused,
             Self::Store(error) if error.remedy() == Remedy::ObserveFirst => Reason::OutcomeUnknown,
-            Self::Store(_) | Self::Record { .. } | Self::Answer { .. } | Self::Draining => {
-                Reason::Unavailable
-            }
+            Self::Store(_)
+            | Self::Record { .. }
+            | Self::Answer { .. }
+            | Self::Draining
+            | Self::Deposed(_)
+            | Self::Late { .. } => Reason::Unavailable,
             Self::Observe(error) | Self::Act { source: error, .. } => match &error.failure {
                 Failure::Throttled { .. } => Reason::Throttled,
                 Failure::Denied { .. } => Reason::Denied,
@@ -113,7 +132,8 @@ impl PhaseError {
                     Reason::Refused
                 }
                 Failure::InDoubt { .. } => Reason::OutcomeUnknown,
-                Failure::Unavailable { .. } => Reason::Unavailable,
+                Failure::Withheld(Withheld::KillSwitch) => Reason::KillSwitch,
+                Failure::Unavailable { .. } | Failure::Withheld(_) => Reason::Unavailable,
             },
         }
     }
@@ -125,7 +145,9 @@ impl PhaseError {
             | Self::Blocked { .. }
             | Self::Record { .. }
             | Self::UnsafePlan { .. }
-            | Self::Draining => Retry::AfterChange,
+            | Self::Draining
+            | Self::Deposed(_)
+            | Self::Late { .. } => Retry::AfterChange,
             Self::Answer { .. } => Retry::Backoff,
             Self::Store(error) => match error.remedy() {
                 Remedy::ReadAgain | Remedy::ObserveFirst => Retry::ObserveFirst,
@@ -137,7 +159,9 @@ impl PhaseError {
                     now.checked_add(*after).map_or(Retry::Backoff, Retry::At)
                 }
                 Failure::InDoubt { .. } | Failure::Conflict { .. } => Retry::ObserveFirst,
-                Failure::Invalid { .. } => Retry::AfterChange,
+                Failure::Invalid { .. } | Failure::Withheld(Withheld::KillSwitch | Withheld::NotLeading) => {
+                    Retry::AfterChange
+                }
                 _ => Retry::Backoff,
             },
         }
@@ -148,6 +172,11 @@ impl PhaseError {
         let levels =
             std::iter::successors(Some(self as &(dyn std::error::Error + 'static)), |error| error.source());
         levels.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// Whether it says something of the program only, and nothing of the object.
+    pub fn is_of_the_program(&self) -> bool {
+        matches!(self, Self::Draining | Self::Deposed(_) | Self::Late { .. })
     }
 
     /// What the manifests have to do with it.

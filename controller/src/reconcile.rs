@@ -33,6 +33,8 @@ pub async fn reconcile(key: &Key, cx: &Context) -> NextLook {
 }
 
 async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseError> {
+    let stopped = cx.authority.is_stopped();
+    report.is_stopped = stopped;
     let desired = cx.desired.get(key)?;
     report.desired = Some(desired.clone());
 
@@ -42,7 +44,8 @@ async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseE
     let observed = observe::service(&desired, &record, cx).await?;
     report.observed = Some(observed.clone());
 
-    let policy = Policy { retry: wish.is_retry(), ..cx.policy.clone() };
+    // What nobody may send is not tried again either; the wish waits.
+    let policy = Policy { retry: wish.is_retry() && !stopped, stopped, ..cx.policy.clone() };
     let now = cx.clock.now();
     let plan = plan(&desired, &record, &observed, &policy, now);
     report.plan = Some(plan.clone());
@@ -50,7 +53,10 @@ async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseE
 
     cx.records.put(&plan.record).await?;
     act::run(&plan, &observed, cx, report).await?;
-    cx.intents.consume(wish, &plan, cx.clock.now()).await
+    if stopped {
+        return Ok(());
+    }
+    cx.intents.consume(wish, &plan, &cx.authority, cx.clock.now()).await
 }
 
 /// Refuses a plan that breaks a rule: a fault of the planner's ends here, before anything is stored or sent.

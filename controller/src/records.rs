@@ -10,7 +10,7 @@ use coxswain_plan::{RECORD_SCHEMA, Record};
 use coxswain_store::{Expect, Path, PathError, Store, StoreError};
 use serde_json::Value;
 
-use crate::phase::PhaseError;
+use crate::{authority::Authority, phase::PhaseError};
 
 /// The records of all objects.
 ///
@@ -19,9 +19,13 @@ use crate::phase::PhaseError;
 /// - Nothing is written where nothing changed.
 /// - A write is conditional on what was read: if somebody else has written since, it fails, what was
 ///   cached is forgotten, and the next look reads again.
+/// - What is written carries the epoch of the term that wrote it. A record of a later term than ours is an
+///   error: we are late.
 #[derive(Debug)]
 pub struct Records {
     store: Arc<dyn Store>,
+    /// Nothing where records are only read.
+    authority: Option<Authority>,
     cache: Mutex<HashMap<Key, Cached>>,
 }
 
@@ -32,15 +36,26 @@ struct Cached {
 }
 
 impl Records {
-    /// The records in that store.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, cache: Mutex::default() }
+    /// The records in that store, as the authority writes them.
+    pub(crate) fn new(store: Arc<dyn Store>, authority: Authority) -> Self {
+        Self { store, authority: Some(authority), cache: Mutex::default() }
+    }
+
+    /// The records in that store, to be read only.
+    pub(crate) fn to_read(store: Arc<dyn Store>) -> Self {
+        Self { store, authority: None, cache: Mutex::default() }
+    }
+
+    /// The epoch of our term; 0 where epochs mean nothing to us.
+    fn epoch(&self) -> u64 {
+        self.authority.as_ref().map_or(0, Authority::epoch)
     }
 
     /// The object's record; a new one where there is none.
     ///
     /// # Errors
-    /// [`PhaseError::Record`] where there is one that this version cannot read.
+    /// [`PhaseError::Record`] where there is one that this version cannot read, [`PhaseError::Late`] where a
+    /// later term than ours has written it.
     pub async fn get(&self, key: &Key) -> Result<Record, PhaseError> {
         if let Some(cached) = self.cached(key) {
             return Ok(cached.record);
@@ -51,6 +66,11 @@ impl Records {
             None => Record::new(key.clone()),
             Some(entry) => parse(key, &path, &entry.bytes)?,
         };
+        let ours = self.epoch();
+        if let Some(authority) = self.authority.as_ref().filter(|_| ours > 0 && record.epoch > ours) {
+            authority.outgrow(record.epoch);
+            return Err(PhaseError::Late { ours, theirs: record.epoch });
+        }
         let version = Expect::from(entry.as_ref());
         self.remember(Cached { record: record.clone(), version });
         Ok(record)
@@ -64,10 +84,12 @@ impl Records {
     pub async fn put(&self, record: &Record) -> Result<(), PhaseError> {
         let path = path(&record.key)?;
         let version = match self.cached(&record.key) {
-            Some(cached) if cached.record == *record => return Ok(()),
+            // Another term alone is no change: a new leader does not write what stands.
+            Some(cached) if says_the_same(&cached.record, record) => return Ok(()),
             Some(cached) => cached.version,
             None => Expect::from(self.store.get(&path).await?.as_ref()),
         };
+        let record = &Record { epoch: self.epoch().max(record.epoch), ..record.clone() };
         // Forgotten until the answer is there: after an answer that never came, or a future dropped
         // half-way, the store alone knows.
         self.forget(&record.key);
@@ -99,6 +121,10 @@ impl Records {
     fn forget(&self, key: &Key) {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+}
+
+fn says_the_same(one: &Record, other: &Record) -> bool {
+    *one == Record { epoch: one.epoch, ..other.clone() }
 }
 
 fn path(key: &Key) -> Result<Path, PhaseError> {
@@ -149,15 +175,19 @@ mod tests {
         Key::service("dev", "api")
     }
 
-    fn changed(mut record: Record, epoch: u64) -> Record {
-        record.epoch = epoch;
-        record
+    fn changed(record: Record, second: i64) -> Record {
+        Record { sent_at: Some(Timestamp::from_second(second).unwrap()), ..record }
+    }
+
+    /// What [`changed`] has changed; 0 where nothing.
+    fn mark(record: &Record) -> i64 {
+        record.sent_at.map_or(0, Timestamp::as_second)
     }
 
     #[tokio::test]
     async fn an_unchanged_record_is_neither_written_nor_read_again() {
         let store = FaultStore::new(MemoryStore::new());
-        let records = Records::new(Arc::new(store.clone()));
+        let records = Records::to_read(Arc::new(store.clone()));
         let record = changed(records.get(&key()).await.unwrap(), 1);
         records.put(&record).await.unwrap();
         records.put(&record).await.unwrap();
@@ -168,12 +198,12 @@ mod tests {
     #[tokio::test]
     async fn a_write_of_somebody_elses_is_not_overwritten_and_is_read_next_time() {
         let store = Arc::new(MemoryStore::new());
-        let (ours, theirs) = (Records::new(store.clone()), Records::new(store));
+        let (ours, theirs) = (Records::to_read(store.clone()), Records::to_read(store));
         let record = ours.get(&key()).await.unwrap();
         theirs.put(&changed(theirs.get(&key()).await.unwrap(), 2)).await.unwrap();
         let error = ours.put(&changed(record, 1)).await.unwrap_err();
         assert!(matches!(&error, PhaseError::Store(cause) if matches!(**cause, StoreError::Conflict { .. })));
-        assert_eq!(ours.get(&key()).await.unwrap().epoch, 2);
+        assert_eq!(mark(&ours.get(&key()).await.unwrap()), 2);
     }
 
     #[tokio::test]
@@ -183,11 +213,11 @@ mod tests {
             let hook = move |call: &coxswain_store::fault::Call| {
                 if is_put(call.operation) { fault } else { Fault::None }
             };
-            let records = Records::new(Arc::new(FaultStore::new(MemoryStore::new()).before(hook)));
+            let records = Records::to_read(Arc::new(FaultStore::new(MemoryStore::new()).before(hook)));
             let record = records.get(&key()).await.unwrap();
             let error = records.put(&changed(record, 1)).await.unwrap_err();
             assert_eq!(error.retry(Timestamp::UNIX_EPOCH), crate::phase::Retry::ObserveFirst);
-            assert_eq!(records.get(&key()).await.unwrap().epoch, expected, "{fault:?}");
+            assert_eq!(mark(&records.get(&key()).await.unwrap()), expected, "{fault:?}");
         }
     }
 
@@ -197,14 +227,14 @@ mod tests {
             let store = Arc::new(MemoryStore::new());
             let path = Path::new("v1/dev/records/service/api.json").unwrap();
             store.put(&path, text.into(), Expect::Absent).await.unwrap();
-            let error = Records::new(store).get(&key()).await.unwrap_err();
+            let error = Records::to_read(store).get(&key()).await.unwrap_err();
             assert!(matches!(error, PhaseError::Record { .. }), "{text}: {error:?}");
         }
     }
 
     #[tokio::test]
     async fn the_keys_of_an_environment_are_those_with_a_record() {
-        let records = Records::new(Arc::new(MemoryStore::new()));
+        let records = Records::to_read(Arc::new(MemoryStore::new()));
         for key in [Key::service("dev", "api"), Key::service("dev", "web"), Key::service("prod", "db")] {
             records.put(&changed(Record::new(key), 1)).await.unwrap();
         }

@@ -9,6 +9,7 @@ use coxswain_runtime::NextLook;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    authority::Right as _,
     context::Context,
     phase::{PhaseError, Retry},
     source::{Origin, Verification},
@@ -17,6 +18,9 @@ use crate::{
 /// Takes reports: the one writer of status.
 #[async_trait]
 pub trait Reporter: Debug + Send + Sync {
+    /// A term of ours begins: what was written to the store meanwhile was written by others.
+    async fn begin(&self) {}
+
     /// One look at an object, whatever became of it.
     async fn object(&self, report: Report);
 
@@ -41,6 +45,8 @@ pub struct Report {
     pub plan: Option<Plan>,
     /// The API names of the steps that were carried out, in order.
     pub done: Vec<&'static str>,
+    /// Whether the kill switch was set.
+    pub is_stopped: bool,
     /// Why the look ended early, where it did.
     pub error: Option<PhaseError>,
     /// When the object is looked at again, where a time is set; the drift sweep comes in any case.
@@ -58,6 +64,7 @@ impl Report {
             observed: None,
             plan: None,
             done: Vec::new(),
+            is_stopped: false,
             error: None,
             next_look_at: None,
         }
@@ -76,6 +83,10 @@ impl Report {
             },
         };
         self.error = result.err();
+        if cx.authority.may_write().is_err() {
+            // It tells of a term that is over; whoever leads now has its own.
+            return NextLook::AfterChange;
+        }
         cx.reporter.object(self).await;
         next
     }

@@ -23,6 +23,26 @@ pub(crate) async fn run(cx: Arc<Context>, queue: Queue<Key>, interval: Duration)
     }
 }
 
+/// How often a leader looks for intents that other replicas took. Each time costs one list of the store.
+const WISHES_EVERY: Duration = Duration::from_secs(5);
+
+/// Looks for what people asked of other replicas, until the program ends.
+pub(crate) async fn wishes(cx: Arc<Context>, queue: Queue<Key>) {
+    let drain = cx.drain.clone();
+    let ask = async {
+        loop {
+            sleep(WISHES_EVERY).await;
+            if let Some(key) = cx.desired.keys().first() {
+                feed::wishes(&key.environment, &cx).await.into_iter().for_each(|key| queue.add(key));
+            }
+        }
+    };
+    tokio::select! {
+        () = drain.signalled() => {}
+        () = ask => {}
+    }
+}
+
 async fn sweep(cx: &Context, queue: &Queue<Key>, interval: Duration) {
     loop {
         let keys = cx.desired.keys();

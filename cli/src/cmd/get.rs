@@ -2,9 +2,9 @@
 
 use coxswain_controller::{
     http::v1::ServiceList,
-    status::{ConditionStatus, ServiceStatus},
+    status::{Condition, ConditionStatus, ServiceStatus},
 };
-use coxswain_plan::ConditionType;
+use coxswain_plan::{ConditionType, Reason};
 
 use crate::{
     arguments::{GetArguments, Globals, ListOutput, ServiceName},
@@ -27,6 +27,9 @@ pub(crate) async fn run(
         return super::watch::run(arguments, one.as_ref(), &client, terminal).await;
     }
     let services = load(one.as_ref(), &client).await?;
+    if services.iter().any(is_stopped) {
+        terminal.say("the kill switch is set: nothing is sent to AWS (cox explain KillSwitch)");
+    }
     match arguments.output {
         ListOutput::Json if one.is_some() => {
             for service in services {
@@ -49,6 +52,13 @@ pub(crate) async fn run(
         }
     }
     Ok(Exit::Done)
+}
+
+/// Whether the kill switch keeps it from being changed.
+fn is_stopped(service: &ServiceStatus) -> bool {
+    let is_it =
+        |found: &Condition| found.status == ConditionStatus::True && found.reason == Reason::KillSwitch;
+    service.condition(ConditionType::Suspended).is_some_and(is_it)
 }
 
 /// One service, or all.

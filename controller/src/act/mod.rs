@@ -25,6 +25,8 @@ use crate::{
 /// - A call that AWS refused leaves the record as it was; one whose outcome is not known leaves the
 ///   record that says so, and the next look finds out before anything else is sent.
 /// - Once the program is ending no further step begins.
+/// - Each call is asked for right before it is sent ([`crate::fence`]): without the lease, and under the
+///   kill switch, it is not.
 pub async fn run(
     plan: &Plan,
     observed: &Observed,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Operation;
+use crate::authority::Withheld;
 
 /// A call that did not succeed, with AWS's own words and the request's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +73,9 @@ pub enum Failure {
         /// What went wrong.
         message: String,
     },
+    /// It was not sent: at that moment this replica was not to write.
+    #[error("not sent: {0}")]
+    Withheld(Withheld),
 }
 
 fn request_text(request_id: Option<&String>) -> String {

@@ -1,5 +1,7 @@
 //! Calls at the documented rates: one bucket for each group of operations that AWS counts together.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use coxswain_runtime::{Limiter, Quota};
 use serde_json::Value;
@@ -57,29 +59,51 @@ fn bucket(operation: Operation) -> Bucket {
     }
 }
 
-/// AWS behind the documented rates; slower for a while after it has throttled.
+/// What is left of the rates; clones share it, as all calls of an account do.
+#[derive(Debug, Clone)]
+pub struct Limits(Option<Arc<Limiter<Bucket>>>);
+
+impl Limits {
+    /// Full buckets of the documented rates.
+    pub fn documented() -> Self {
+        let [(_, shared), ..] = QUOTAS;
+        Self(Some(Arc::new(Limiter::new(QUOTAS, shared))))
+    }
+
+    /// No limits: for an AWS that has none.
+    pub fn none() -> Self {
+        Self(None)
+    }
+}
+
+/// AWS behind rate limits; slower for a while after it has throttled.
 #[derive(Debug)]
 pub struct Limited<A> {
     inner: A,
-    limiter: Limiter<Bucket>,
+    limits: Limits,
 }
 
 impl<A> Limited<A> {
-    /// Puts full buckets in front of `inner`.
+    /// Puts the documented rates in front of `inner`, for callers who are the only ones.
     pub fn new(inner: A) -> Self {
-        let [(_, shared), ..] = QUOTAS;
-        Self { inner, limiter: Limiter::new(QUOTAS, shared) }
+        Self::sharing(Limits::documented(), inner)
+    }
+
+    /// Puts limits in front of `inner` that others share.
+    pub fn sharing(limits: Limits, inner: A) -> Self {
+        Self { inner, limits }
     }
 }
 
 #[async_trait]
 impl<A: Aws> Aws for Limited<A> {
     async fn call(&self, operation: Operation, input: Value) -> Result<Value, AwsError> {
+        let Some(limiter) = &self.limits.0 else { return self.inner.call(operation, input).await };
         let bucket = bucket(operation);
-        self.limiter.acquire(&bucket).await;
+        limiter.acquire(&bucket).await;
         let answer = self.inner.call(operation, input).await;
         if matches!(&answer, Err(AwsError { failure: Failure::Throttled { .. }, .. })) {
-            self.limiter.throttled(&bucket);
+            limiter.throttled(&bucket);
         }
         answer
     }

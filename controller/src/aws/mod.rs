@@ -6,6 +6,7 @@
 
 mod error;
 mod limit;
+mod location;
 mod operation;
 mod raw;
 mod sdk;
@@ -16,9 +17,10 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use error::{AwsError, Failure};
-pub use limit::Limited;
+pub use limit::{Limited, Limits};
+pub use location::{AssumedRole, CALL_TIMEOUT, ClockTime, Location, session_name};
 pub use operation::{Api, Operation};
-pub use sdk::{CALL_TIMEOUT, ClockTime, Location, SdkAws};
+pub use sdk::SdkAws;
 
 /// Calls AWS.
 ///

@@ -1,48 +1,17 @@
 //! AWS by its SDK: signing, credentials, endpoints and connections; no retries and no types.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
-use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError};
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use coxswain_runtime::Clock;
 use serde_json::Value;
 
 use super::{
-    Aws, AwsError, Operation,
+    Aws, AwsError, Location, Operation,
     raw::{RawAnswer, RawJson},
 };
-
-/// From sending a call to giving up on its answer.
-///
-/// Shorter than any lease, and than the time that a call in doubt is waited for before it counts as
-/// one that never arrived ([`coxswain_plan::Policy::settle`]).
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// From opening a connection to giving up on it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The SDK's view of our clock.
-#[derive(Clone)]
-pub struct ClockTime(pub Arc<dyn Clock>);
-
-impl fmt::Debug for ClockTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClockTime")
-    }
-}
-
-impl TimeSource for ClockTime {
-    fn now(&self) -> SystemTime {
-        let since = self.0.now().duration_since(jiff::Timestamp::UNIX_EPOCH);
-        SystemTime::UNIX_EPOCH + since.unsigned_abs()
-    }
-}
 
 /// AWS by its SDK.
 #[derive(Debug, Clone)]
@@ -53,59 +22,8 @@ pub struct SdkAws {
     ecr: aws_sdk_ecr::Client,
 }
 
-/// Where AWS is and how to reach it.
-#[derive(Debug, Clone, Default)]
-pub struct Location {
-    /// The Region; the usual configuration's where none is given.
-    pub region: Option<String>,
-    /// Another endpoint for every API, such as a local ECS.
-    pub endpoint_url: Option<String>,
-    /// Example credentials instead of real ones: for a local endpoint, which checks none.
-    pub example_credentials: bool,
-    /// The way to the network, where it is not the SDK's own: an in-process connector in tests.
-    pub http_client: Option<SharedHttpClient>,
-}
-
-impl Location {
-    /// The SDK's configuration with the usual credentials (environment, profile, container and instance
-    /// metadata), read once they are needed.
-    pub async fn load(self, clock: Arc<dyn Clock>) -> SdkConfig {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .retry_config(RetryConfig::disabled())
-            .sleep_impl(TokioSleep::new())
-            .time_source(ClockTime(clock))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_timeout(CALL_TIMEOUT)
-                    .operation_attempt_timeout(CALL_TIMEOUT)
-                    .build(),
-            );
-        if let Some(region) = self.region {
-            loader = loader.region(Region::new(region));
-        }
-        if let Some(url) = self.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        if self.example_credentials {
-            let credentials = aws_sdk_ecs::config::Credentials::new(
-                "AKIAIOSFODNN7EXAMPLE",
-                "example",
-                None,
-                None,
-                "example",
-            );
-            loader = loader.credentials_provider(credentials);
-        }
-        if let Some(client) = self.http_client {
-            loader = loader.http_client(client);
-        }
-        loader.load().await
-    }
-}
-
 impl SdkAws {
-    /// Reads the configuration, and makes the clients.
+    /// Makes the clients, with the program's own credentials.
     pub async fn connect(location: Location, clock: Arc<dyn Clock>) -> Self {
         Self::new(&location.load(clock).await)
     }

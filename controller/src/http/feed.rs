@@ -1,4 +1,4 @@
-//! `/v1/events`, `/v1/source`, and what machines ask: health, readiness, metrics.
+//! `/v1/events`, `/v1/source` and `/metrics`.
 
 use axum::{
     Json,
@@ -61,25 +61,14 @@ pub(crate) async fn source(State(api): State<Api>) -> Json<Document<SourceStatus
     Json(Document::new(api.board.source_status()))
 }
 
-/// `GET /healthz`: the program answers.
-pub(crate) async fn healthz() -> &'static str {
-    "ok\n"
-}
-
-/// `GET /readyz`: some manifests stand, so that objects are looked after.
-pub(crate) async fn readyz(State(api): State<Api>) -> Result<&'static str, Problem> {
-    let source = api.board.source_status();
-    if source.revision.is_some() {
-        return Ok("ready\n");
-    }
-    let why = source.ready().map_or("the manifests have not been read yet", |condition| &condition.message);
-    Err(Problem::unavailable(format!("no manifests stand: {why}")))
-}
-
 /// `GET /metrics`
 pub(crate) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
-    api.metrics.objects(&api.board.words());
+    // Of objects only the replica that leads says anything.
+    let words = api.engine.epoch().map(|_| api.board.words()).unwrap_or_default();
+    api.metrics.objects(&words);
     api.metrics.queue_depth(api.engine.depth());
+    api.metrics.withheld(api.engine.withheld());
+    api.metrics.dependencies(&super::ready::of(&api).dependencies);
     let text = api.metrics.text().map_err(|error| Problem::unavailable(error.to_string()))?;
     let content = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, content)], text).into_response())

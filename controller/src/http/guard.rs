@@ -8,19 +8,19 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, header, uri::Authority},
+    http::{HeaderMap, Uri, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::problem::Problem;
+use super::{problem::Problem, ready::is_verbose};
 
 /// The fewest characters of a token: 128 bits as hexadecimal digits.
 const TOKEN_CHARACTERS: usize = 32;
 
-/// Paths that answer without a token: they say nothing but that the program lives.
+/// Paths that answer without a token, as long as no more is asked for than yes or no.
 const OPEN_PATHS: &[&str] = &["/healthz", "/readyz"];
 
 /// A bearer token; kept as a digest, shown as nothing.
@@ -97,7 +97,7 @@ impl Guard {
         Ok(Self { token, is_loopback, host })
     }
 
-    fn check(&self, path: &str, headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), Problem> {
+    fn check(&self, uri: &Uri, headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), Problem> {
         let host = match (headers.get(header::HOST), authority) {
             (Some(host), _) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
             (None, authority) => authority.cloned(),
@@ -122,7 +122,7 @@ impl Guard {
             }
         }
         match &self.token {
-            Some(token) if !OPEN_PATHS.contains(&path) => {
+            Some(token) if !OPEN_PATHS.contains(&uri.path()) || is_verbose(headers, uri) => {
                 let presented = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
                 let presented = presented.and_then(bearer);
                 if presented.is_some_and(|presented| token.is(presented)) {
@@ -156,7 +156,7 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// The middleware: answers a problem where the guard refuses.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.check(request.uri().path(), request.headers(), request.uri().authority()) {
+    match guard.check(request.uri(), request.headers(), request.uri().authority()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
@@ -182,7 +182,10 @@ mod tests {
         for (name, value) in headers {
             map.append(axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
-        guard.check(path, &map, None).err().map_or(200, |problem| problem.into_response().status().as_u16())
+        guard
+            .check(&path.parse().unwrap(), &map, None)
+            .err()
+            .map_or(200, |problem| problem.into_response().status().as_u16())
     }
 
     #[test]

@@ -5,10 +5,12 @@
 
 mod bundles;
 mod feed;
+mod follower;
 mod guard;
 mod intents;
 mod logs;
 mod problem;
+mod ready;
 mod serve;
 mod services;
 mod stall;
@@ -28,19 +30,22 @@ use axum::{
 };
 use coxswain_manifest::Key;
 use coxswain_plan::Reason;
-use coxswain_runtime::{Clock, Depth};
+use coxswain_runtime::{Clock, Depth, LeaseReport};
 use coxswain_store::Store;
 
 use self::problem::Problem;
 use crate::{
     app::Handle,
     aws::Aws,
+    health::Pulse,
     intents::{Intent, SubmitError},
+    kill_switch::Position,
     metrics::Metrics,
     source::Publisher,
     status::StatusBoard,
 };
 
+pub use follower::Freshness;
 pub use guard::{Guard, GuardError, Token};
 pub use logs::{BYTES_AT_MOST, LINES_AT_MOST};
 pub use serve::serve;
@@ -56,6 +61,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Routes, as people are told when they ask for another.
 const ROUTES: &str = "/v1/services, /v1/services/NAME, /v1/services/NAME/history, /v1/services/NAME/record, \
                       /v1/services/NAME/logs, /v1/events, /v1/events/stream, /v1/source, /v1/intents, /v1/bundles, \
+                      /v1/controller, \
                       /healthz, /readyz, /metrics";
 
 /// The running controller, as far as people may move it.
@@ -70,14 +76,27 @@ pub trait Engine: Debug + Send + Sync {
     /// How many keys wait and run.
     fn depth(&self) -> Depth;
 
-    /// What stands for an object now: the revision of its manifest, or why it cannot be used.
-    fn stands(&self, key: &Key) -> Result<String, Reason>;
+    /// What stands for an object now: the revision of its manifest, or why it cannot be used; nothing where
+    /// another replica leads.
+    fn stands(&self, key: &Key) -> Option<Result<String, Reason>>;
+
+    /// The term that this replica leads in, 0 where it is alone; nothing where it follows.
+    fn epoch(&self) -> Option<u64>;
+
+    /// What is known of the lease, where there is one.
+    fn lease(&self) -> Option<LeaseReport>;
+
+    /// What is known of the kill switch.
+    fn kill_switch(&self) -> Position;
+
+    /// How often a call of AWS was not sent for want of the lease or by the kill switch.
+    fn withheld(&self) -> u64;
 }
 
 #[async_trait]
 impl Engine for Handle {
     async fn submit(&self, intent: Intent) -> Result<bool, SubmitError> {
-        self.context().intents.submit(intent).await
+        Handle::submit(self, intent).await
     }
 
     fn look_now(&self, key: Key) {
@@ -88,11 +107,24 @@ impl Engine for Handle {
         Handle::depth(self)
     }
 
-    fn stands(&self, key: &Key) -> Result<String, Reason> {
-        match self.context().desired.get(key) {
-            Ok(desired) => Ok(desired.revision.clone()),
-            Err(error) => Err(error.reason()),
-        }
+    fn stands(&self, key: &Key) -> Option<Result<String, Reason>> {
+        Handle::stands(self, key)
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        Handle::epoch(self)
+    }
+
+    fn lease(&self) -> Option<LeaseReport> {
+        Handle::lease(self)
+    }
+
+    fn kill_switch(&self) -> Position {
+        Handle::kill_switch(self).position()
+    }
+
+    fn withheld(&self) -> u64 {
+        self.leadership().withheld()
     }
 }
 
@@ -113,15 +145,37 @@ pub struct Api {
     pub publisher: Option<Publisher>,
     /// Those who follow.
     pub streams: Streams,
+    /// This replica's name.
+    pub replica: Arc<str>,
+    /// What answers and what does not.
+    pub vitals: Vitals,
+    /// What a replica that follows has read, and when.
+    pub freshness: Freshness,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What is watched of what the controller depends on.
+#[derive(Debug, Clone)]
+pub struct Vitals {
+    /// The store.
+    pub store: Pulse,
+    /// AWS.
+    pub aws: Pulse,
+}
+
+impl Vitals {
+    /// Of things that were not asked yet.
+    pub fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self { store: Pulse::new(clock.clone()), aws: Pulse::new(clock.clone()) }
+    }
 }
 
 /// All routes, behind the guard.
 pub fn router(api: Api, guard: Guard) -> Router {
     Router::new()
-        .route("/healthz", get(feed::healthz))
-        .route("/readyz", get(feed::readyz))
+        .route("/healthz", get(ready::healthz))
+        .route("/readyz", get(ready::readyz))
         .route("/metrics", get(feed::metrics))
         .route("/v1/services", get(services::list))
         .route("/v1/services/{name}", get(services::one))
@@ -133,8 +187,10 @@ pub fn router(api: Api, guard: Guard) -> Router {
         .route("/v1/source", get(feed::source))
         .route("/v1/intents", post(intents::submit))
         .route("/v1/bundles", post(bundles::submit).layer(DefaultBodyLimit::max(bundles::BODY_AT_MOST)))
+        .route("/v1/controller", get(ready::controller))
         .fallback(no_such_route)
         .layer(DefaultBodyLimit::max(BODY_AT_MOST))
+        .layer(from_fn_with_state(api.clone(), follower::follow))
         .layer(from_fn(in_time))
         .layer(from_fn_with_state(guard, guard::guard))
         .with_state(api)

@@ -122,6 +122,13 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", "Too many follow at once", detail)
     }
 
+    /// Another replica has it.
+    pub(crate) fn follows(leader: Option<&str>) -> Self {
+        let who = leader.map_or("nobody leads yet".to_owned(), |leader| format!("{leader} leads: ask there"));
+        let detail = format!("events are with the replica that leads, and this one follows; {who}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "follows", "Another replica has it", detail)
+    }
+
     /// The answer took too long.
     pub(crate) fn timeout() -> Self {
         Self::new(
@@ -155,7 +162,7 @@ impl From<AwsError> for Problem {
             Failure::Invalid { .. } | Failure::Conflict { .. } => {
                 problem("refused", "AWS refused a call").because(Reason::Refused)
             }
-            Failure::Unavailable { .. } | Failure::InDoubt { .. } => {
+            Failure::Unavailable { .. } | Failure::InDoubt { .. } | Failure::Withheld(_) => {
                 problem("unavailable", "AWS does not answer").because(Reason::Unavailable)
             }
         }

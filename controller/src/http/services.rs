@@ -12,7 +12,10 @@ use super::{
     problem::Problem,
     v1::{Document, History, RecordDocument, ServiceList},
 };
-use crate::{records::Records, status::ServiceStatus};
+use crate::{
+    records::Records,
+    status::{ServiceStatus, is_of},
+};
 
 /// `GET /v1/services`
 pub(crate) async fn list(State(api): State<Api>) -> Json<Document<ServiceList>> {
@@ -34,11 +37,12 @@ fn as_of_now(api: &Api, mut status: ServiceStatus) -> ServiceStatus {
     let key = Key::service(&status.environment, &status.name);
     status.is_current = !status.conditions.is_empty()
         && match api.engine.stands(&key) {
-            Ok(revision) => {
+            Some(Ok(revision)) => {
                 let by_manifest = [Reason::InvalidManifest, Reason::ReferenceUnresolved, Reason::Orphaned];
                 status.observed_revision.as_ref() == Some(&revision) && !by_manifest.contains(&status.reason)
             }
-            Err(reason) => status.reason == reason,
+            Some(Err(reason)) => status.reason == reason,
+            None => is_of(&status, &api.board.source_status()),
         };
     status
 }
@@ -60,7 +64,7 @@ pub(crate) async fn record(
 ) -> Result<Json<Document<RecordDocument>>, Problem> {
     let key = key(&api, &name)?;
     // Read afresh: what another process wrote counts, and nothing is cached here that could be stale.
-    let record = Records::new(api.store.clone()).get(&key).await?;
+    let record = Records::to_read(api.store.clone()).get(&key).await?;
     let record = serde_json::to_value(record).map_err(|error| Problem::unavailable(error.to_string()))?;
     Ok(Json(Document::new(RecordDocument { object: object(&key), record })))
 }

@@ -1,4 +1,5 @@
 mod bundles;
+mod replicas;
 mod stream;
 
 use std::sync::Mutex;
@@ -16,6 +17,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::{
     aws::{AwsError, Failure, Operation},
+    health::WatchedStore,
     intents::Intents,
     report::Reporter as _,
     status::fixture::{TASK, at, drifted, failed, in_sync, source},
@@ -26,6 +28,8 @@ struct Still {
     intents: Intents,
     looked_at: Mutex<Vec<Key>>,
     stands: Mutex<Result<String, Reason>>,
+    /// Where it is one of several: who leads, and whether that is this one.
+    lease: Mutex<Option<(LeaseReport, bool)>>,
 }
 
 #[async_trait]
@@ -42,8 +46,28 @@ impl Engine for Still {
         Depth { due: 0, delayed: 1, in_work: 0 }
     }
 
-    fn stands(&self, _: &Key) -> Result<String, Reason> {
-        self.stands.lock().unwrap().clone()
+    fn stands(&self, _: &Key) -> Option<Result<String, Reason>> {
+        let follows = self.epoch().is_none();
+        (!follows).then(|| self.stands.lock().unwrap().clone())
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        match &*self.lease.lock().unwrap() {
+            None => Some(0),
+            Some((report, leads)) => leads.then_some(report.epoch),
+        }
+    }
+
+    fn lease(&self) -> Option<LeaseReport> {
+        self.lease.lock().unwrap().as_ref().map(|(report, _)| report.clone())
+    }
+
+    fn kill_switch(&self) -> Position {
+        Position::Off
+    }
+
+    fn withheld(&self) -> u64 {
+        3
     }
 }
 
@@ -81,12 +105,19 @@ struct House {
 }
 
 fn house() -> House {
-    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    house_on(Arc::new(MemoryStore::default()))
+}
+
+fn house_on(store: Arc<dyn Store>) -> House {
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(at(0)));
+    let vitals = Vitals::new(&clock);
+    let store: Arc<dyn Store> = Arc::new(WatchedStore::new(store, vitals.store.clone()));
     let metrics = Arc::new(Metrics::new());
     let engine = Arc::new(Still {
         intents: Intents::new(store.clone()),
         looked_at: Mutex::default(),
         stands: Mutex::new(Ok("1.0".to_owned())),
+        lease: Mutex::default(),
     });
     let aws = Arc::new(Logs::default());
     let api = Api {
@@ -97,7 +128,10 @@ fn house() -> House {
         aws: aws.clone(),
         publisher: None,
         streams: Streams::new(coxswain_runtime::Drain::new().watch()),
-        clock: Arc::new(TokioClock::starting_at(at(0))),
+        replica: "one/5f2c".into(),
+        vitals,
+        freshness: Freshness::default(),
+        clock,
     };
     House { api, engine, aws }
 }

@@ -62,6 +62,80 @@ impl Body for ServiceList {
     const KIND: &'static str = "ServiceList";
 }
 
+/// One replica of the controller, and what it depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControllerStatus {
+    /// The replica that answers, by its name in the lease.
+    pub replica: String,
+    /// Its version.
+    pub version: String,
+    /// What it does.
+    pub role: Role,
+    /// The replica that leads, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<String>,
+    /// The lease's term; 0 without a lease.
+    pub epoch: u64,
+    /// Whether anything is sent to AWS.
+    pub kill_switch: KillSwitchState,
+    /// Whether this replica can be asked.
+    pub is_ready: bool,
+    /// What it depends on.
+    pub dependencies: Vec<Dependency>,
+}
+
+impl Body for ControllerStatus {
+    const KIND: &'static str = "Controller";
+}
+
+/// What a replica does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It looks after the objects, for as long as it holds the lease.
+    Leader,
+    /// It answers from what the leader has stored, and waits.
+    Follower,
+    /// It is the only one.
+    Alone,
+}
+
+/// Whether anything is sent to AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KillSwitchState {
+    /// It is.
+    Off,
+    /// Nothing is.
+    Set,
+    /// The store does not say, and so nothing is.
+    Unknown,
+}
+
+/// Something that a replica depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    /// `source`, `store`, `AWS` or `lease`.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub is_ok: bool,
+    /// Whether the replica is not ready without it.
+    pub is_needed: bool,
+    /// The reason, where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// In words, for people.
+    pub message: String,
+    /// When it answered last, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub answered_at: Option<Timestamp>,
+    /// How long ago that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<u64>,
+}
+
 /// The rollouts of one service, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
@@ -249,6 +323,7 @@ pub struct Problem {
 struct Documents {
     service: Document<ServiceStatus>,
     service_list: Document<ServiceList>,
+    controller: Document<ControllerStatus>,
     source: Document<SourceStatus>,
     history: Document<History>,
     record: Document<RecordDocument>,

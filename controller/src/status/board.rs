@@ -1,7 +1,7 @@
 //! The one writer of status: takes reports, and answers what is known now.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -157,6 +157,32 @@ impl StatusBoard {
         self.changed.subscribe()
     }
 
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.objects().keys().cloned().collect()
+    }
+
+    /// Says of an object what another replica has stored.
+    pub(super) fn take_over(&self, key: &Key, status: ServiceStatus) {
+        let mut objects = self.objects();
+        let object = objects.entry(key.clone()).or_insert_with(|| Object::new(key));
+        object.status = Kept::unread(status);
+        object.was_seen = true;
+    }
+
+    /// Says of the manifests what another replica has stored, and forgets other objects than theirs.
+    pub(super) fn take_over_source(&self, source: SourceStatus, keys: &BTreeSet<Key>) {
+        *lock(&self.source) = source;
+        let mut objects = self.objects();
+        objects.retain(|key, _| keys.contains(key));
+        for key in keys {
+            objects.entry(key.clone()).or_insert_with(|| Object::new(key));
+        }
+    }
+
     fn announce(&self) {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -172,8 +198,15 @@ impl StatusBoard {
 
 #[async_trait]
 impl Reporter for StatusBoard {
+    async fn begin(&self) {
+        for object in self.objects().values_mut() {
+            object.status.doubt();
+            object.history.doubt();
+        }
+    }
+
     async fn object(&self, report: Report) {
-        if matches!(report.error, Some(PhaseError::Draining)) {
+        if report.error.as_ref().is_some_and(PhaseError::is_of_the_program) {
             return; // says something of the program, nothing of the object
         }
         let key = report.key.clone();
@@ -223,6 +256,12 @@ impl Reporter for StatusBoard {
             let origin = origin.map(|origin| format!(", {origin}")).unwrap_or_default();
             let message = format!("revision {revision} stands: {} objects{origin}", after.objects.len());
             self.note(report.at, "source".to_owned(), Reason::SourceRead, message);
+        }
+        if !after.says_the_same(&before)
+            && let Err(error) = self.memory.write_source(&after).await
+        {
+            // The next reading that says something new writes it; replicas that follow say what stood before.
+            tracing::warn!(error = %super::chain(&error), "the status of the manifests cannot be stored");
         }
         self.metrics.source_read(&report);
         self.announce();

@@ -46,7 +46,7 @@ pub(crate) fn found(plan: Option<&Plan>, error: Option<&PhaseError>, now: Timest
 /// Whether waiting alone does not help, or must not be relied on.
 fn is_blocking(error: &PhaseError, now: Timestamp) -> bool {
     match (error, error.reason()) {
-        (PhaseError::Orphaned | PhaseError::Draining, _) | (_, Reason::Unavailable | Reason::Throttled) => {
+        (PhaseError::Orphaned, _) | (_, Reason::Unavailable | Reason::Throttled | Reason::KillSwitch) => {
             matches!(error, PhaseError::Record { .. })
         }
         (_, Reason::Denied | Reason::Refused | Reason::OutcomeUnknown) => true,

@@ -4,7 +4,7 @@ use coxswain_plan::{ConditionType, LiveService, Reason};
 use serde_json::Value;
 
 use super::{
-    condition::{foremost, found, merged},
+    condition::{Found, foremost, found, merged},
     document::{Counts, Difference, FieldEffect, FieldOwner, Hold, Rollout, ServiceStatus},
     word::{Health, Sync},
 };
@@ -60,13 +60,34 @@ pub(crate) fn derive(before: &ServiceStatus, report: &Report) -> ServiceStatus {
         status.differences.clear();
         status.steps.clear();
     }
-    let found = found(report.plan.as_ref(), report.error.as_ref(), now);
+    let mut found = found(report.plan.as_ref(), report.error.as_ref(), now);
+    if report.plan.is_none() {
+        found.extend(stopped(before, report.is_stopped));
+    }
     status.conditions = merged(&before.conditions, found, status.observed_revision.as_ref(), now);
     status.sync = Sync::of(&status.conditions);
     status.health = Health::of(&status.conditions, status.counts);
     name_what_is_missing(&mut status);
     explain(&mut status, report.error.as_ref());
     status
+}
+
+/// Whether an object that could not be planned is stopped all the same; a plan says it itself.
+fn stopped(before: &ServiceStatus, is_stopped: bool) -> Option<Found> {
+    let was_stopped = before
+        .condition(ConditionType::Suspended)
+        .is_some_and(|condition| condition.reason == Reason::KillSwitch);
+    (is_stopped || was_stopped).then(|| Found {
+        kind: ConditionType::Suspended,
+        status: is_stopped.into(),
+        reason: if is_stopped { Reason::KillSwitch } else { Reason::Suspended },
+        message: if is_stopped {
+            "the kill switch is set: nothing is sent to AWS"
+        } else {
+            "it is not suspended"
+        }
+        .to_owned(),
+    })
 }
 
 /// Out of sync always names a field: of a service that is not there, the service itself.
@@ -188,6 +209,17 @@ mod tests {
         assert_eq!(after.reason, Reason::InvalidManifest);
         assert_eq!(after.advice, "Run: cox validate.");
         assert!(after.is(ConditionType::Blocked));
+    }
+
+    #[test]
+    fn under_the_kill_switch_an_object_that_cannot_be_planned_is_stopped_too_and_not_after_it() {
+        let mut report = Report::begin(&Key::service("dev", "api"), now());
+        report.error = Some(PhaseError::Blocked { reason: Reason::InvalidManifest, diagnostics: Vec::new() });
+        report.is_stopped = true;
+        let stopped = derive(&unseen("dev", "api"), &report);
+        assert_eq!(stopped.sync, Sync::Suspended);
+        report.is_stopped = false;
+        assert_eq!(derive(&stopped, &report).sync, Sync::Blocked);
     }
 
     #[test]

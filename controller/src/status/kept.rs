@@ -52,6 +52,12 @@ impl<T: Serialize + DeserializeOwned + Sync> Kept<T> {
         }
     }
 
+    /// Reads the entry anew before it is written again: others may have written it meanwhile.
+    pub(crate) fn doubt(&mut self) {
+        self.entry = EntryState::Unread;
+        self.is_dirty = false;
+    }
+
     /// Puts another value in its place, to be written by [`Self::save`].
     pub(crate) fn change(&mut self, value: T) {
         self.value = value;

@@ -7,8 +7,13 @@ use coxswain_store::{Expect, Path, Remedy, Store, StoreError, Version};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::source::SourceStatus;
+
 /// The layout of both kinds of entry that this version writes and reads.
 const SCHEMA: u64 = 1;
+
+/// Where what is said of the manifests is kept.
+const SOURCE_PATH: &str = "v1/source/status.json";
 
 /// Which of an object's two entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +61,16 @@ impl Memory {
         part: Part,
         key: &Key,
     ) -> Result<Option<(T, Version)>, MemoryError> {
-        let Some(entry) = self.store.get(&path(part, key)?).await? else { return Ok(None) };
+        self.read_at(&path(part, key)?).await
+    }
+
+    /// What is kept of the manifests' status.
+    pub(crate) async fn read_source(&self) -> Result<Option<(SourceStatus, Version)>, MemoryError> {
+        self.read_at(&Path::new(SOURCE_PATH)?).await
+    }
+
+    async fn read_at<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<(T, Version)>, MemoryError> {
+        let Some(entry) = self.store.get(path).await? else { return Ok(None) };
         let mut value: Value = serde_json::from_slice(&entry.bytes)?;
         let found = value.get("schema").cloned().unwrap_or(Value::Null);
         if found.as_u64() != Some(SCHEMA) {
@@ -75,14 +89,30 @@ impl Memory {
         value: &T,
         known: Option<&Version>,
     ) -> Result<Version, MemoryError> {
-        let path = path(part, key)?;
+        self.write_at(&path(part, key)?, value, known).await
+    }
+
+    /// Replaces what is kept of the manifests' status.
+    pub(crate) async fn write_source(&self, status: &SourceStatus) -> Result<(), MemoryError> {
+        let path = Path::new(SOURCE_PATH)?;
+        let known = self.store.get(&path).await?;
+        self.write_at(&path, status, known.as_ref().map(|entry| &entry.version)).await?;
+        Ok(())
+    }
+
+    async fn write_at<T: Serialize + Sync>(
+        &self,
+        path: &Path,
+        value: &T,
+        known: Option<&Version>,
+    ) -> Result<Version, MemoryError> {
         let bytes = serde_json::to_vec_pretty(&serde_json::json!({ "schema": SCHEMA, "value": value }))?;
         let expect = known.map_or(Expect::Absent, |version| Expect::Version(version.clone()));
-        match self.store.put(&path, bytes.clone(), expect).await {
+        match self.store.put(path, bytes.clone(), expect).await {
             Ok(version) => Ok(version),
             Err(error) if error.remedy() == Remedy::ReadAgain => {
-                let current = self.store.get(&path).await?;
-                Ok(self.store.put(&path, bytes, Expect::from(current.as_ref())).await?)
+                let current = self.store.get(path).await?;
+                Ok(self.store.put(path, bytes, Expect::from(current.as_ref())).await?)
             }
             Err(error) => Err(error.into()),
         }

@@ -11,6 +11,7 @@ mod document;
 mod event;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod follow;
 mod history;
 mod kept;
 mod mask;
@@ -29,4 +30,5 @@ pub use mask::MASK;
 pub use source::{BundleStatus, Problem, SourceStatus};
 pub use word::{Health, Sync};
 
+pub(crate) use follow::is_of;
 pub(crate) use kept::chain;

@@ -21,6 +21,9 @@ const PROBLEMS_LISTED: usize = 100;
 pub struct SourceStatus {
     /// Where they are read from, for people.
     pub from: String,
+    /// The environment that they are of, where something stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// `SourceReady`; absent before the first reading.
     pub conditions: Vec<Condition>,
     /// Digest of what was read last, also where it could not be used.
@@ -115,6 +118,7 @@ impl SourceStatus {
     pub(crate) fn unread() -> Self {
         Self {
             from: String::new(),
+            environment: None,
             conditions: Vec::new(),
             seen_digest: None,
             digest: None,
@@ -146,6 +150,7 @@ impl SourceStatus {
         let found = std::iter::once(found).chain(verified).collect();
         Self {
             from: report.from.clone(),
+            environment: report.objects.first().map(|key| key.environment.clone()),
             conditions: super::condition::merged(&self.conditions, found, revision.as_ref(), report.at),
             seen_digest: report.seen.as_ref().map(ToString::to_string),
             digest: accepted.map(|accepted| accepted.digest.to_string()),
@@ -161,6 +166,11 @@ impl SourceStatus {
             problem_count: report.diagnostics.len(),
             seen_at: Some(report.at),
         }
+    }
+
+    /// Whether both say the same, the time of reading aside.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        Self { seen_at: self.seen_at, ..other.clone() } == *self
     }
 
     /// Whether the manifests could be used whole at the last reading.

@@ -8,6 +8,8 @@ mod drift;
 #[cfg(test)]
 mod manifests;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod rollout;

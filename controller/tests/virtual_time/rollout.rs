@@ -93,7 +93,7 @@ async fn a_retry_tries_what_is_held_exactly_once_more() {
         let kind = IntentKind::Retry;
         let intent =
             Intent { schema: INTENT_SCHEMA, id: id.to_owned(), kind, key, reason, at, consumed_at: None };
-        let is_new = handle.context().intents.submit(intent).await.unwrap();
+        let is_new = handle.submit(intent).await.unwrap();
         handle.look_now(Stage::key("api"));
         is_new
     };

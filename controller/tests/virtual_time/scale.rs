@@ -1,6 +1,8 @@
 //! Many services.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, time::Duration};
+
+use coxswain_controller::{app::Dependencies, aws::Limits};
 
 use crate::stage::{Stage, pass, service};
 
@@ -18,8 +20,7 @@ async fn a_pass_over_a_thousand_services_with_nothing_to_do_takes_at_most_101_ca
         stage.write(&format!("services-{file}.yaml"), &text);
     }
     // Registrations go at one a second: not what is looked at here.
-    let running =
-        stage.start_with(stage.unlimited.clone(), Arc::new(stage.store.clone()), stage.reports.clone());
+    let running = stage.start_as(Dependencies { limits: Limits::none(), ..stage.part() });
     pass(Duration::from_mins(2)).await;
     running.stop().await.unwrap();
     assert_eq!(stage.revisions("s999").await, 1, "all of them were made");

@@ -74,7 +74,8 @@ async fn put(shelf: &dyn Shelf, services: &[String]) -> Publication {
 
 impl Stage {
     fn start_on(&self, place: impl Shelf + 'static) -> Running {
-        self.start_from(Box::new(PolledShelf::new(Arc::new(place), "dev", Polling::default())))
+        let place = Arc::new(place);
+        self.start_from(move || Box::new(PolledShelf::new(place.clone(), "dev", Polling::default())))
     }
 }
 

@@ -10,8 +10,9 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use coxswain_controller::{
-    app::{Controller, Dependencies, Running, Settings},
-    aws::{Aws, Limited, Location, SdkAws},
+    app::{Controller, Dependencies, OpenSource, Running, Settings},
+    authority::Leadership,
+    aws::{Aws, Limits, Location, SdkAws},
     report::{Report, Reporter, SourceReport},
     source::{DirectorySource, POLL_INTERVAL, Source},
 };
@@ -19,7 +20,7 @@ use coxswain_local_aws::{Config, InProcess, Journal, LocalAws, Script, ScriptedD
 use coxswain_manifest::Key;
 use coxswain_plan::{ConditionType, Record};
 use coxswain_runtime::{Clock, TokioClock};
-use coxswain_store::{MemoryStore, Path, Store};
+use coxswain_store::{MemoryStore, Path, Store as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{mpsc::unbounded_channel, watch};
@@ -151,8 +152,6 @@ pub(crate) struct Stage {
     pub(crate) driver: Arc<ScriptedDriver>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) aws: Arc<dyn Aws>,
-    /// The same without rate limits.
-    pub(crate) unlimited: Arc<dyn Aws>,
     pub(crate) store: MemoryStore,
     pub(crate) reports: Arc<Reports>,
     pub(crate) settings: Settings,
@@ -202,8 +201,7 @@ impl Stage {
         };
         let sdk = SdkAws::connect(location, clock.clone()).await;
         let stage = Self {
-            aws: Arc::new(Limited::new(sdk.clone())),
-            unlimited: Arc::new(sdk),
+            aws: Arc::new(sdk),
             store: MemoryStore::new(),
             reports: Arc::default(),
             settings: Settings { finish_within: Duration::from_secs(10), seed: 1, ..Settings::default() },
@@ -236,25 +234,32 @@ impl Stage {
 
     /// A controller on this stage.
     pub(crate) fn start(&self) -> Running {
-        self.start_with(self.aws.clone(), Arc::new(self.store.clone()), self.reports.clone())
+        self.start_as(self.part())
     }
 
-    pub(crate) fn start_with(
-        &self,
-        aws: Arc<dyn Aws>,
-        store: Arc<dyn Store>,
-        reporter: Arc<dyn Reporter>,
-    ) -> Running {
-        let source = Box::new(DirectorySource::polled(self.root.path(), POLL_INTERVAL));
-        let clock = self.clock.clone();
-        Controller::start(self.settings.clone(), Dependencies { aws, store, clock, source, reporter })
+    /// What a controller that is alone on this stage works with.
+    pub(crate) fn part(&self) -> Dependencies {
+        let root = self.root.path().to_path_buf();
+        Dependencies {
+            aws: self.aws.clone(),
+            limits: Limits::documented(),
+            store: Arc::new(self.store.clone()),
+            clock: self.clock.clone(),
+            source: OpenSource::new(move || Box::new(DirectorySource::polled(&root, POLL_INTERVAL))),
+            reporter: self.reports.clone(),
+            leadership: Leadership::default(),
+            lease: None,
+        }
+    }
+
+    /// A controller with these parts.
+    pub(crate) fn start_as(&self, part: Dependencies) -> Running {
+        Controller::start(self.settings.clone(), part)
     }
 
     /// A controller on this stage whose manifests come from elsewhere.
-    pub(crate) fn start_from(&self, source: Box<dyn Source>) -> Running {
-        let (aws, store) = (self.aws.clone(), Arc::new(self.store.clone()));
-        let (clock, reporter) = (self.clock.clone(), self.reports.clone());
-        Controller::start(self.settings.clone(), Dependencies { aws, store, clock, source, reporter })
+    pub(crate) fn start_from(&self, open: impl Fn() -> Box<dyn Source> + Send + Sync + 'static) -> Running {
+        self.start_as(Dependencies { source: OpenSource::new(open), ..self.part() })
     }
 
     /// Somebody else's call.

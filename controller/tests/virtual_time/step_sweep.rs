@@ -13,6 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use coxswain_controller::{
+    app::Dependencies,
     aws::{Aws, AwsError, Operation},
     intents::{INTENT_SCHEMA, Intent, IntentKind, Intents},
     report::{Report, Reporter, SourceReport},
@@ -125,13 +126,17 @@ fn swept_store(stage: &Stage, seam: &Arc<Seam>) -> FaultStore<coxswain_store::Me
 
 /// The status as it is kept, whose writes are swept too, and the reports for the scenario to follow.
 #[derive(Debug)]
-struct Both {
-    board: StatusBoard,
-    reports: Arc<Reports>,
+pub(crate) struct Both {
+    pub(crate) board: StatusBoard,
+    pub(crate) reports: Arc<Reports>,
 }
 
 #[async_trait]
 impl Reporter for Both {
+    async fn begin(&self) {
+        self.board.begin().await;
+    }
+
     async fn object(&self, report: Report) {
         self.board.object(report.clone()).await;
         self.reports.object(report).await;
@@ -145,7 +150,7 @@ impl Reporter for Both {
 
 /// What a person does, and what is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scenario {
+pub(crate) enum Scenario {
     Create,
     NewRevision,
     Rollback,
@@ -155,7 +160,7 @@ enum Scenario {
 
 impl Scenario {
     /// What stands before the controller under test begins.
-    async fn set(self, stage: &Stage) {
+    pub(crate) async fn set(self, stage: &Stage) {
         stage.script("api:broken", Script::exits(Duration::from_millis(500), 3));
         stage.write("api.yaml", &service("api", "api:1.0", ""));
         if self == Self::Create {
@@ -203,7 +208,7 @@ impl Scenario {
         }
     }
 
-    async fn end(self, stage: &Stage) {
+    pub(crate) async fn end(self, stage: &Stage) {
         match self {
             Self::Create | Self::Drift => drop(stage.settled("api", "1.0").await),
             Self::NewRevision | Self::Retry => drop(stage.settled("api", "2.0").await),
@@ -213,7 +218,7 @@ impl Scenario {
 }
 
 /// All that has to be the same, whatever went wrong on the way.
-async fn standing(stage: &Stage) -> Value {
+pub(crate) async fn standing(stage: &Stage) -> Value {
     let live = stage.live("api").await;
     let mut tags: Vec<String> = live["tags"].as_array().unwrap().iter().map(ToString::to_string).collect();
     tags.sort();
@@ -254,7 +259,8 @@ async fn play(scenario: Scenario, target: Option<(usize, Harm)>) -> (Value, Vec<
             let store = Arc::new(swept_store(&stage, &seam));
             let board = StatusBoard::new(store.clone(), Arc::default(), stage.clock.now());
             let reporter = Both { board, reports: stage.reports.clone() };
-            let running = stage.start_with(aws, store, Arc::new(reporter));
+            let reporter = Arc::new(reporter);
+            let running = stage.start_as(Dependencies { aws, store, reporter, ..stage.part() });
             seam.died.notified().await;
             drop(running);
         }

@@ -8,9 +8,11 @@ use std::{
 };
 
 use coxswain_controller::{
-    app::{Controller, Dependencies, Running, Settings},
-    aws::{Aws, Limited, Location, SdkAws},
-    http::{Api, Guard, Streams, router, serve},
+    app::{Controller, Dependencies, OpenSource, Running, Settings},
+    authority::Leadership,
+    aws::{Aws, Limited, Limits, Location, SdkAws},
+    health::{WatchedAws, WatchedStore},
+    http::{Api, Freshness, Guard, Streams, Vitals, router, serve},
     metrics::{Counted, Metrics},
     source::{DirectorySource, read_directory},
     status::StatusBoard,
@@ -73,9 +75,10 @@ impl House {
 
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = DirectoryStore::open(state.join("store")).await;
-        let store: Arc<dyn Store> = Arc::new(
-            store.map_err(|error| Failure::unreachable(format!("the store cannot be opened: {error}")))?,
-        );
+        let store =
+            store.map_err(|error| Failure::unreachable(format!("the store cannot be opened: {error}")))?;
+        let vitals = Vitals::new(&clock);
+        let store: Arc<dyn Store> = Arc::new(WatchedStore::new(Arc::new(store), vitals.store.clone()));
         forget_records(store.as_ref())
             .await
             .map_err(|error| Failure::unreachable(format!("the store cannot be tidied: {error}")))?;
@@ -88,7 +91,11 @@ impl House {
             http_client: None,
         };
         let sdk = Box::pin(SdkAws::connect(location, clock.clone())).await;
-        let aws: Arc<dyn Aws> = Arc::new(Limited::new(Counted::new(sdk, metrics.clone())));
+        let sdk = WatchedAws::new(sdk, vitals.aws.clone());
+        let counted: Arc<dyn Aws> = Arc::new(Counted::new(sdk, metrics.clone()));
+        let limits = Limits::documented();
+        let aws = Arc::new(Limited::sharing(limits.clone(), counted.clone()));
+        let watched = manifests.to_path_buf();
         let (listener, address) = status_listener().await?;
         let running = Controller::start(
             Settings {
@@ -99,18 +106,35 @@ impl House {
                 ..Settings::default()
             },
             Dependencies {
-                aws: aws.clone(),
+                aws: counted,
+                limits,
                 store: store.clone(),
                 clock: clock.clone(),
-                source: Box::new(DirectorySource::watched(manifests)),
+                source: OpenSource::new(move || Box::new(DirectorySource::watched(&watched))),
                 reporter: board.clone(),
+                leadership: Leadership::default(),
+                lease: None,
             },
         );
         let engine = Arc::new(running.handle());
-        let drain = engine.context().drain.clone();
+        let drain = engine.drain().clone();
         let guard = Guard::new(address, None, None).map_err(|error| Failure::refused(error.to_string()))?;
         let streams = Streams::new(drain.clone());
-        let api = Api { board: board.clone(), metrics, store, engine, aws, publisher: None, streams, clock };
+        let (replica, freshness) = ("cox dev".into(), Freshness::default());
+        let board_too = board.clone();
+        let api = Api {
+            board: board_too,
+            metrics,
+            store,
+            engine,
+            aws,
+            publisher: None,
+            streams,
+            replica,
+            vitals,
+            freshness,
+            clock,
+        };
         drop(drain.spawn(serve(listener, router(api, guard), drain.clone())));
         let connection = Connection {
             controller: format!("http://{address}"),
