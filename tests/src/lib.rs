@@ -6,4 +6,5 @@
 pub mod ecs;
 pub mod picture;
 pub mod process;
+pub mod replica;
 pub mod traffic;

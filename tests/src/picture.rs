@@ -40,7 +40,8 @@ impl Picture {
         Ok(picture)
     }
 
-    async fn without_controller() -> Result<Self> {
+    /// The same without a controller.
+    pub async fn without_controller() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let manifests = folder.path().join("manifests");
         fs::create_dir_all(&manifests)?;
@@ -79,6 +80,14 @@ impl Picture {
 
     /// Starts the controller, or starts it again on the same store.
     pub async fn start_controller(&mut self) -> Result<()> {
+        let (controller, status) = self.controller(&[]).await?;
+        self.status = status;
+        self.controller = Some(controller);
+        Ok(())
+    }
+
+    /// A controller on this picture's manifests and store, and its URL.
+    pub(crate) async fn controller(&self, more: &[&str]) -> Result<(Program, String)> {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         let arguments = [
             ("--manifests", path("manifests")),
@@ -92,12 +101,17 @@ impl Picture {
         let mut arguments: Vec<_> =
             arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
         arguments.push("--example-credentials".to_owned());
+        arguments.extend(more.iter().map(ToString::to_string));
         let controller = Program::start("coxswain-controller", &arguments)?;
         let line = controller.line("http://").await?;
         let status = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;
-        status.trim_end_matches('/').clone_into(&mut self.status);
-        self.controller = Some(controller);
-        Ok(())
+        let status = status.trim_end_matches('/').to_owned();
+        Ok((controller, status))
+    }
+
+    /// A file of the controllers' store.
+    pub fn stored(&self, name: &str) -> PathBuf {
+        self.folder.path().join("store").join(name)
     }
 
     /// kill -9 of the controller.
