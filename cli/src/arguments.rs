@@ -1,12 +1,14 @@
 //! The command line: verbs first, each with an example.
 
+mod publish;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use coxswain_controller::source::SourcePlace;
 use coxswain_manifest::Kind;
 use jiff::SignedDuration;
 
+pub(crate) use self::publish::{ApplyArguments, PublishArguments};
 use crate::{cmd::wait::Revision, exit::TABLE};
 
 /// GitOps for Amazon ECS: what runs, whether it is what the manifests say, and why not.
@@ -75,6 +77,8 @@ pub(crate) enum Verb {
     Plan(PlanArguments),
     /// Publish manifests to where a controller takes them from
     Publish(PublishArguments),
+    /// Publish manifests through the controller
+    Apply(ApplyArguments),
     /// List services: what runs, and is it what the manifests say
     Get(GetArguments),
     /// Say everything about one service
@@ -103,6 +107,7 @@ impl Verb {
             #[cfg(feature = "dev")]
             Self::Dev(_) => true,
             Self::Wait(_) => true,
+            Self::Apply(verb) => verb.wait,
             _ => false,
         }
     }
@@ -195,42 +200,6 @@ pub(crate) struct PlanArguments {
     /// End with code 1 where something would be done
     #[arg(long)]
     pub(crate) fail_on_changes: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  cox publish manifests/prod --to s3://example-manifests/prod/\n  \
-                        cox publish manifests/prod --to ssm:/coxswain/prod --dry-run")]
-pub(crate) struct PublishArguments {
-    /// The manifests; without it those of the `cox dev` that runs, else this folder
-    pub(crate) path: Option<PathBuf>,
-
-    /// Where to: s3://BUCKET/PREFIX/ or ssm:/PATH
-    #[arg(long, value_name = "PLACE")]
-    pub(crate) to: SourcePlace,
-
-    /// Only show what would be published, and what it changes
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-
-    /// Publish manifests that are not as committed, too
-    #[arg(long)]
-    pub(crate) allow_dirty: bool,
-
-    /// Look references up now, and publish their values; without it the controller does, once
-    #[arg(long)]
-    pub(crate) resolve: bool,
-
-    /// Another endpoint for every AWS API
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint_url: Option<String>,
-
-    /// The AWS Region; without it the manifests', else that of the usual AWS configuration
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-
-    /// The form of the answer
-    #[arg(short, long, value_enum, default_value = "text")]
-    pub(crate) output: OneOutput,
 }
 
 /// The form of a list.

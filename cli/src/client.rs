@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use coxswain_controller::http::v1::{API_VERSION, Body as Named, Document, Problem};
+use coxswain_controller::{
+    http::v1::{API_VERSION, Body as Named, Document, Problem},
+    status::Problem as Fault,
+};
+use coxswain_plan::Reason;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -210,17 +214,30 @@ fn read<T: Named + DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> Refusal {
-    let detail = serde_json::from_slice::<Problem>(body)
-        .map_or_else(|_| format!("the controller answered {status}"), |problem| problem.detail);
-    match status {
-        StatusCode::NOT_FOUND => Refusal::NotFound(detail),
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Refusal::Other(Failure::usage(detail)),
-        StatusCode::UNAUTHORIZED => {
+    let problem = serde_json::from_slice::<Problem>(body).ok();
+    let reason = problem.as_ref().and_then(|problem| problem.reason);
+    let detail = problem.as_ref().map_or_else(|| format!("the controller answered {status}"), told);
+    match (status, reason) {
+        (StatusCode::NOT_FOUND, _) => Refusal::NotFound(detail),
+        (_, Some(Reason::InvalidManifest)) => Refusal::Other(Failure::invalid(detail)),
+        (StatusCode::CONFLICT, _) | (_, Some(Reason::OtherEnvironment)) => {
+            Refusal::Other(Failure::refused(detail))
+        }
+        (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, _) => {
+            Refusal::Other(Failure::usage(detail))
+        }
+        (StatusCode::UNAUTHORIZED, _) => {
             Refusal::Other(Failure::unreachable(detail).help("give the token by --token-file FILE"))
         }
-        StatusCode::CONFLICT => Refusal::Other(Failure::refused(detail)),
         _ => Refusal::Other(Failure::unreachable(detail)),
     }
+}
+
+/// What happened, and each fault of manifests in a line.
+fn told(problem: &Problem) -> String {
+    let fault = |fault: &Fault| format!("{}: {}: {}", fault.location, fault.code, fault.message);
+    let faults = problem.problems.iter().filter(|fault| !fault.is_warning).map(fault);
+    std::iter::once(problem.detail.clone()).chain(faults).collect::<Vec<_>>().join("\n  ")
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ async fn run(arguments: Arguments, terminal: &mut Terminal) -> Result<Exit, Fail
             Verb::Diff(verb) => Box::pin(cmd::diff::run(&verb, &globals, terminal)).await,
             Verb::Plan(verb) => Box::pin(cmd::plan::run(&verb, &globals, terminal)).await,
             Verb::Publish(verb) => Box::pin(cmd::publish::run(&verb, terminal)).await,
+            Verb::Apply(verb) => Box::pin(cmd::apply::run(&verb, &globals, terminal)).await,
             Verb::Get(verb) => cmd::get::run(&verb, &globals, terminal).await,
             Verb::Describe(verb) => cmd::describe::run(&verb, &globals, terminal).await,
             Verb::Wait(verb) => cmd::wait::run(&verb, &globals, terminal).await,

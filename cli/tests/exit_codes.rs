@@ -330,3 +330,71 @@ fn a_watched_service_is_shown_when_it_changes_and_the_cut_is_told_and_it_ends_wi
 fn names_cannot_be_watched() {
     streaming().exits(&["get", "-w", "-o", "name"], 2);
 }
+
+/// A controller that takes every bundle as its eighth, or answers as it is told to.
+fn publishing(status: u16, answer: Value) -> Controller {
+    let mut source = source();
+    source["revision"] = json!("8.0");
+    Controller::answering(vec![
+        ("/v1/bundles", status, answer),
+        ("/v1/source", 200, source),
+        ("/v1/services/api", 200, standing()),
+    ])
+}
+
+fn published() -> Value {
+    json!({"apiVersion": "coxswain.dev/v1", "kind": "Bundle", "environment": "dev", "sequence": 8,
+        "bundle": "v1:sha256:00", "digest": "v1:sha256:11", "revision": "8.0", "isDuplicate": false})
+}
+
+fn problem(status: u16, reason: Option<&str>) -> Value {
+    json!({"type": "t", "title": "t", "status": status, "detail": "as the test says", "reason": reason,
+        "problems": [{"code": "UnknownField", "isWarning": false, "location": "api.yaml:3:5", "field": "",
+            "message": "unknown field imgae"}]})
+}
+
+const VALID: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd/valid");
+
+#[test]
+fn manifests_that_are_applied_are_published_by_the_controller_and_followed_until_they_stand() {
+    let controller = publishing(202, published());
+    let arguments = ["apply", VALID, "--yes", "--allow-dirty"];
+    let (out, _) = controller.exits(&arguments, 0);
+    assert_eq!(out, "dev is at 8, published through the controller\n");
+    let (out, _) = controller.exits(&[&arguments[..], &["--wait"]].concat(), 0);
+    assert!(out.ends_with("service/api is Synced and Healthy: api:7, 2 of 2 tasks running\n"), "{out}");
+    let (out, _) = controller.exits(&[&arguments[..], &["-o", "json"]].concat(), 0);
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), published());
+}
+
+#[test]
+fn what_is_applied_is_waited_for_and_not_what_stood_before() {
+    let mut later = published();
+    later["sequence"] = json!(9);
+    let arguments = ["apply", VALID, "--yes", "--allow-dirty", "--wait", "--timeout", "0s"];
+    let (_, err) = publishing(202, later).exits(&arguments, 5);
+    assert!(err.contains("has not taken 9.0 yet"), "{err}");
+}
+
+#[test]
+fn nothing_is_applied_that_nobody_has_agreed_to() {
+    let (out, err) = publishing(202, published()).exits(&["apply", VALID, "--allow-dirty"], 8);
+    assert!(out.is_empty() && err.contains("cox apply --yes"), "{err}");
+}
+
+#[test]
+fn what_the_controller_refuses_to_publish_ends_with_the_code_of_its_kind() {
+    let arguments = ["apply", VALID, "--yes", "--allow-dirty"];
+    for (status, reason, code) in [
+        (409, None, 8),
+        (422, Some("InvalidManifest"), 3),
+        (422, Some("OtherEnvironment"), 8),
+        (422, None, 2),
+        (503, None, 7),
+    ] {
+        let (_, err) = publishing(status, problem(status, reason)).exits(&arguments, code);
+        assert!(err.contains("as the test says") && err.contains("api.yaml:3:5: UnknownField"), "{err}");
+    }
+    let invalid = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd/invalid");
+    publishing(202, published()).exits(&["apply", invalid, "--yes"], 3);
+}

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     ecs::{Ecs, http, send},
+    moto::Moto,
     process::{Program, binary, wait_for},
 };
 
@@ -112,6 +113,35 @@ impl Picture {
     /// A file of the controllers' store.
     pub fn stored(&self, name: &str) -> PathBuf {
         self.folder.path().join("store").join(name)
+    }
+
+    /// Starts a controller that takes bundles from a bucket of moto, and everything else from the local ECS.
+    pub async fn start_controller_on(&mut self, moto: &Moto, place: &str) -> Result<()> {
+        let store = self.folder.path().join("store").display().to_string();
+        let arguments = [
+            ("--source", place),
+            ("--environment", "dev"),
+            ("--poll-interval", "1s"),
+            ("--store", &store),
+            ("--region", "eu-west-1"),
+            ("--listen", "127.0.0.1:0"),
+            ("--sweep-interval", "2s"),
+            ("--rollout-interval", "1s"),
+        ];
+        let arguments: Vec<_> =
+            arguments.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]).collect();
+        let variables = [
+            ("AWS_ENDPOINT_URL", self.ecs.endpoint()),
+            ("AWS_ENDPOINT_URL_S3", moto.endpoint()),
+            ("AWS_ACCESS_KEY_ID", "example"),
+            ("AWS_SECRET_ACCESS_KEY", "example"),
+        ];
+        let controller = Program::start_with("coxswain-controller", &arguments, &variables)?;
+        let line = controller.line("http://").await?;
+        let status = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;
+        status.trim_end_matches('/').clone_into(&mut self.status);
+        self.controller = Some(controller);
+        Ok(())
     }
 
     /// kill -9 of the controller.

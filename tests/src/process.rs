@@ -42,10 +42,19 @@ impl Program {
 
     /// As [`Self::start`], in a folder.
     pub fn start_in(name: &str, arguments: &[String], folder: &Path) -> Result<Self> {
-        let mut child = Command::new(binary(name)?)
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::null())
+        Self::spawn(name, Command::new(binary(name)?).args(arguments).current_dir(folder))
+    }
+
+    /// As [`Self::start`], with variables of its environment.
+    pub fn start_with(name: &str, arguments: &[String], variables: &[(&str, &str)]) -> Result<Self> {
+        Self::spawn(name, Command::new(binary(name)?).args(arguments).envs(variables.iter().copied()))
+    }
+
+    /// Starts any program that serves until it is ended.
+    pub(crate) fn spawn(name: &str, command: &mut Command) -> Result<Self> {
+        let mut child = command
+            // Open for as long as this value lives: moto ends with it.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

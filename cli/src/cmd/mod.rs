@@ -1,5 +1,6 @@
 //! One file per verb, top to bottom.
 
+pub(crate) mod apply;
 pub(crate) mod completion;
 pub(crate) mod describe;
 #[cfg(feature = "dev")]

@@ -11,8 +11,8 @@ use crate::{exit::Failure, output::chain};
 fn rights(place: &SourcePlace) -> &'static str {
     match place {
         SourcePlace::Ssm { .. } => {
-            "are AWS credentials and the Region set, and may they ssm:GetParameters, ssm:GetParametersByPath, \
-             ssm:PutParameter and ssm:DeleteParameters there?"
+            "are AWS credentials and the Region set, and may they ssm:GetParametersByPath, ssm:PutParameter \
+             and ssm:DeleteParameters there?"
         }
         _ => {
             "are AWS credentials and the Region set, and may they s3:GetObject and s3:PutObject there, and \
