@@ -24,6 +24,8 @@ use crate::{
 /// | DELETE `/faults` | removes every rule |
 /// | GET `/alarms` | the CloudWatch alarms that are in ALARM |
 /// | POST `/alarms` | sets one: `{"name", "state"}`, `ALARM` or `OK` |
+/// | GET `/zones` | the availability zones |
+/// | POST `/zones` | loses one or has it back: `{"name", "state"}`, `LOST` or `OK` |
 /// | GET `/hooks` | the lifecycle hooks whose functions have not answered |
 /// | POST `/hooks` | what a function answers: `{"function", "answers"}` |
 /// | POST `/hooks/ID` | answers for a function: `{"hookStatus"}`, `SUCCEEDED` or `FAILED` |
@@ -50,6 +52,8 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
         }
         ("GET", "alarms") => (StatusCode::OK, json!({"alarms": local.alarms()})),
         ("POST", "alarms") => told(set_alarm(local, body), || json!({"alarms": local.alarms()})),
+        ("GET", "zones") => (StatusCode::OK, zones(local)),
+        ("POST", "zones") => told(set_zone(local, body), || zones(local)),
         ("GET", "hooks") => (StatusCode::OK, json!({"hooks": local.open_hooks()})),
         ("POST", "hooks") => told(answer_hooks(local, body), || json!({"hooks": local.open_hooks()})),
         ("POST", path) if path.starts_with("hooks/") => {
@@ -57,7 +61,7 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
             told(resolve_hook(local, id, body), || json!({"hooks": local.open_hooks()}))
         }
         _ => {
-            let there_is = "There are health, requests, counts, faults, alarms and hooks";
+            let there_is = "There are health, requests, counts, faults, alarms, zones and hooks";
             (StatusCode::NOT_FOUND, json!({"message": there_is}))
         }
     };
@@ -77,19 +81,34 @@ fn told(outcome: Result<(), String>, now: impl Fn() -> Value) -> (StatusCode, Va
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AlarmState {
+struct NamedState {
     name: String,
     state: String,
 }
 
 fn set_alarm(local: &LocalAws, body: &Bytes) -> Result<(), String> {
-    let AlarmState { name, state } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let NamedState { name, state } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     match state.as_str() {
         "ALARM" => local.set_alarm(&name, true),
         "OK" => local.set_alarm(&name, false),
         other => return Err(format!("`{other}` is no state of an alarm: there are ALARM and OK")),
     }
     Ok(())
+}
+
+fn zones(local: &LocalAws) -> Value {
+    let shown = |(name, is_lost)| json!({"name": name, "state": if is_lost { "LOST" } else { "OK" }});
+    json!({"zones": local.zones().into_iter().map(shown).collect::<Vec<_>>()})
+}
+
+fn set_zone(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+    let NamedState { name, state } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let is_lost = match state.as_str() {
+        "LOST" => true,
+        "OK" => false,
+        other => return Err(format!("`{other}` is no state of a zone: there are LOST and OK")),
+    };
+    if local.set_zone(&name, is_lost) { Ok(()) } else { Err(format!("there is no zone {name}")) }
 }
 
 #[derive(Deserialize)]

@@ -19,6 +19,8 @@ pub struct Config {
     pub requests_kept: usize,
     /// Where every distinct request is written down; nowhere without it.
     pub journal: Option<Arc<Journal>>,
+    /// How many availability zones the region has, 1 to 26.
+    pub zones: usize,
     /// Whether ECS's requests are throttled by the buckets that ECS documents.
     pub throttles: bool,
     /// What AWS leaves unsettled.
@@ -34,6 +36,7 @@ impl Default for Config {
             timing: Timing::default(),
             requests_kept: 1_000,
             journal: None,
+            zones: 3,
             throttles: false,
             switches: Switches::default(),
         }

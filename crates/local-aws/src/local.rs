@@ -156,6 +156,19 @@ impl LocalAws {
         self.state().alarms.in_alarm()
     }
 
+    /// Loses an availability zone with every task in it, or has it back; says whether there is such a
+    /// zone.
+    pub fn set_zone(&self, zone: &str, is_lost: bool) -> bool {
+        let found = self.state().set_zone(zone, is_lost, self.clock.now());
+        self.wake();
+        found
+    }
+
+    /// The region's zones, each with whether it is lost.
+    pub fn zones(&self) -> Vec<(String, bool)> {
+        self.state().zones()
+    }
+
     /// Sets what the function behind lifecycle hooks answers: in turn, and the last answer for ever.
     ///
     /// `function` is an ARN, a function's name, or `*` for every function. Where nobody answers for a

@@ -74,6 +74,10 @@ pub(crate) struct Options {
     #[arg(long = "hook", value_name = "FUNCTION=ANSWER[,ANSWER...]", value_parser = hook)]
     pub(crate) hooks: Vec<(String, Vec<HookAnswer>)>,
 
+    /// How many availability zones the region has; subnets lie in them in turn, as they are first named.
+    #[arg(long, value_name = "COUNT", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=26))]
+    zones: u8,
+
     /// Throttle requests to ECS by the buckets that ECS documents for its groups of actions.
     #[arg(long)]
     throttle: bool,
@@ -168,6 +172,7 @@ impl Options {
             region: self.region.clone(),
             seed: self.seed,
             timing,
+            zones: self.zones.into(),
             throttles: self.throttle,
             switches: self.switches(),
             journal: self.journal.as_ref().map(open).transpose()?.map(Arc::new),

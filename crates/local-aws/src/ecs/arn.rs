@@ -54,11 +54,6 @@ impl Names {
         format!("arn:aws:iam::{account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")
     }
 
-    /// The one availability zone that there is.
-    pub(super) fn zone(&self) -> String {
-        format!("{}a", self.region)
-    }
-
     /// Who asked: signatures are not looked at, so it is always the account's root.
     pub(super) fn caller(&self) -> String {
         format!("arn:aws:iam::{}:root", self.account)

@@ -51,6 +51,8 @@ impl Events {
 pub(crate) mod words {
     use std::fmt::Write;
 
+    use crate::ecs::Load;
+
     fn tasks(ids: &[String]) -> String {
         ids.iter().map(|id| format!("(task {id})")).collect::<Vec<_>>().join(" ")
     }
@@ -65,6 +67,29 @@ pub(crate) mod words {
 
     pub(crate) fn stopped(ids: &[String]) -> String {
         format!("has stopped {} running tasks: {}.", ids.len(), tasks(ids))
+    }
+
+    pub(crate) fn started_to_rebalance(ids: &[String], zone: &str) -> String {
+        format!("has started {} tasks in {zone} to AZ Rebalance: {}.", ids.len(), tasks(ids))
+    }
+
+    pub(crate) fn stopped_to_rebalance(id: &str, zone: &str) -> String {
+        format!("has stopped 1 running tasks in {zone} due to AZ rebalancing: (task {id}).")
+    }
+
+    pub(crate) fn balanced(load: &Load) -> String {
+        format!("is AZ balanced with {}.", zones(load))
+    }
+
+    pub(crate) fn not_balanced(load: &Load) -> String {
+        format!("is not AZ balanced with {}. AZ Rebalancing in progress.", zones(load))
+    }
+
+    /// The fullest first.
+    fn zones(load: &Load) -> String {
+        let mut zones: Vec<(&String, &usize)> = load.iter().collect();
+        zones.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        zones.iter().map(|(zone, count)| format!("{count} tasks in {zone}")).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn stopped_pending(count: usize) -> String {
@@ -101,6 +126,9 @@ pub(crate) mod words {
     pub(crate) const STUCK: &str = "was unable to stop or start tasks during a deployment because of the service \
                                     deployment configuration. Update the minimumHealthyPercent or maximumPercent \
                                     value and try again.";
+
+    pub(crate) const NO_ZONE: &str = "was unable to place a task. Reason: Capacity is unavailable at this time. \
+                                      Please try again later or in a different availability zone.";
 
     pub(crate) const NO_ADDRESS: &str =
         "was unable to place a task. Reason: every loopback address of this machine's range is taken.";

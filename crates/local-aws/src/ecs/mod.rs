@@ -25,6 +25,7 @@ mod shift;
 mod tag;
 mod task;
 mod task_definition;
+mod zone;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,14 +38,15 @@ pub use hook::{HookAnswer, HookAnswerError};
 pub(crate) use log_stream::LogStream;
 pub(crate) use member::Members;
 pub(crate) use operation::{call, is_done, why_not};
-pub(crate) use service::{Service, ServiceKey, ServiceStatus};
+pub(crate) use service::{Balance, Service, ServiceKey, ServiceStatus};
 pub(crate) use service_deployment::{
     BreakerRecord, NO_CANDIDATE, ServiceDeployment, ServiceDeploymentStatus,
 };
 pub(crate) use shift::{Direction, Shift, Stage};
 pub(crate) use task::{
-    Container, ContainerStatus, Health, LaunchRequest, Place, StopCode, Task, TaskStatus, Verdict,
+    Container, ContainerStatus, Health, LaunchRequest, Place, StopCode, Task, TaskStatus, Unplaced, Verdict,
 };
+pub(crate) use zone::{Load, Zones};
 
 use self::{
     account_setting::AccountSettings, address::Addresses, agenda::Agenda, arn::Names, cluster::Cluster,
@@ -65,6 +67,7 @@ pub(crate) struct State {
     pub(crate) switches: Switches,
     pub(crate) hook_targets: HookTargets,
     pub(crate) alarms: Alarms,
+    pub(crate) zones: Zones,
     pub(crate) agenda: Agenda,
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     pub(crate) tasks: BTreeMap<String, Task>,
@@ -95,6 +98,7 @@ impl State {
             switches: config.switches,
             hook_targets: HookTargets::default(),
             alarms: Alarms::default(),
+            zones: Zones::new(&config.region, config.zones),
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
             run_task_calls: RunTaskCalls::default(),

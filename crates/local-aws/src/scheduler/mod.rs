@@ -11,6 +11,7 @@ mod pass;
 mod rollback;
 mod rolling;
 mod shift;
+mod zones;
 
 pub(crate) use self::lifecycle::{stop_task, task_event};
 use crate::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{lifecycle, rolling::Moves};
 use crate::{
     clock::Time,
-    ecs::{Alarm, Deployment, LaunchRequest, Service, State, StopCode, Task, words},
+    ecs::{Alarm, Balance, Deployment, LaunchRequest, Service, State, StopCode, Task, Unplaced, words},
 };
 
 /// Starts tasks of the deployment with this number, and stops those that the moves name.
@@ -29,18 +29,31 @@ fn start(state: &mut State, service: &mut Service, number: u64, moves: &Moves, n
         return;
     }
     let (definition, revision) = (Arc::clone(&deployment.definition), Arc::clone(&deployment.revision));
-    let mut started = Vec::new();
+    let mut load = state.load(service.live.iter(), number);
+    let (mut started, mut zone) = (Vec::new(), String::new());
     for _ in 0..moves.start {
         let of = (number, Arc::clone(&definition));
-        let request = LaunchRequest::of_service(state, service, of, &revision.spec);
-        started.extend(state.launch(request, now));
+        let request = LaunchRequest::of_service(state, service, of, (&revision.spec, &load));
+        match state.launch(request, now) {
+            Ok(id) => {
+                zone = state.tasks.get(&id).map(|task| task.zone.clone()).unwrap_or_default();
+                *load.entry(zone.clone()).or_default() += 1;
+                started.push(id);
+            }
+            Err(unplaced) => {
+                let text = if unplaced == Unplaced::NoZone { words::NO_ZONE } else { words::NO_ADDRESS };
+                service.events.complain(&mut state.random, now, &service.key.name, text);
+                break;
+            }
+        }
     }
     service.adopt(&started);
-    if started.len() < moves.start {
-        service.events.complain(&mut state.random, now, &service.key.name, words::NO_ADDRESS);
-    }
     if !started.is_empty() {
-        let text = words::started(&started, moves.replaces_unhealthy);
+        let text = if service.balance == Balance::Starting {
+            words::started_to_rebalance(&started, &zone)
+        } else {
+            words::started(&started, moves.replaces_unhealthy)
+        };
         service.events.say(&mut state.random, now, &service.key.name, &text);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     breaker, completion, lifecycle, moves, rollback,
     rolling::{self, Member, Situation, Standing},
-    shift,
+    shift, zones,
 };
 use crate::{
     clock::Time,
@@ -49,11 +49,15 @@ fn active(state: &mut State, service: &mut Service, now: Time) {
         return;
     }
     let Some(primary) = service.deployments.first().map(|primary| primary.number) else { return };
-    let situation = situation_of(state, service, primary, service.desired_count, now);
+    let wanted = service.desired_count + zones::extra(service);
+    let situation = situation_of(state, service, primary, wanted, now);
     let moves = rolling::decide(&situation);
     moves::carry_out(state, service, primary, &moves, now);
     let rests = moves.start == 0 && moves.stop.is_empty() && moves.stop_unhealthy.is_empty();
     completion::of_rolling(state, service, &situation, rests, now);
+    if rests {
+        zones::rebalance(state, service, &situation, now);
+    }
 }
 
 /// Stops everything; INACTIVE as soon as every task is on its way out.
@@ -171,6 +175,7 @@ pub(super) fn situation_of(
             is_primary: task.deployment() == Some(number),
             standing: standing(task, grace, state.timing.healthy_after, now)?,
             is_protected: task.is_protected(now),
+            zone: task.zone.clone(),
         })
     });
     let deployment = service.deployments.iter().find(|deployment| deployment.number == number);

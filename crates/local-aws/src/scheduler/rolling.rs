@@ -3,6 +3,8 @@
 //! Pure: the same situation gives the same moves. Source:
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html>
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 /// How a task that is wanted stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {
@@ -25,6 +27,8 @@ pub(super) struct Member {
     pub(super) standing: Standing,
     /// Neither scaling in nor a deployment stops it.
     pub(super) is_protected: bool,
+    /// Its availability zone.
+    pub(super) zone: String,
 }
 
 /// What the scheduler decides from.
@@ -109,16 +113,33 @@ fn stop_old(members: &[Member], floor: usize, moves: &mut Moves) {
     moves.stop.extend(serving.into_iter().take(budget).map(|member| member.id.clone()));
 }
 
-/// More tasks of the PRIMARY than are desired: the least useful go first, then the newest.
-fn stop_surplus(members: &[Member], surplus: usize, moves: &mut Moves) {
-    let mut fit: Vec<&Member> = members
-        .iter()
-        .rev()
-        .filter(|member| member.is_primary && member.standing != Standing::Unhealthy && !member.is_protected)
-        .collect();
-    fit.sort_by_key(|member| member.standing);
-    moves.held_by_protection = surplus.saturating_sub(fit.len());
-    moves.stop.extend(fit.into_iter().take(surplus).map(|member| member.id.clone()));
+/// More tasks of the PRIMARY than are desired.
+fn stop_surplus(members: &[Member], count: usize, moves: &mut Moves) {
+    let stops = surplus(members, count);
+    moves.held_by_protection = count.saturating_sub(stops.len());
+    moves.stop.extend(stops);
+}
+
+/// So many tasks of the PRIMARY that can go: the least useful first, then those of the fullest zone,
+/// then the newest.
+pub(super) fn surplus(members: &[Member], count: usize) -> Vec<String> {
+    let fit = || members.iter().filter(|member| member.is_primary && member.standing != Standing::Unhealthy);
+    let mut crowds: BTreeMap<&str, usize> = BTreeMap::new();
+    for member in fit() {
+        *crowds.entry(&member.zone).or_default() += 1;
+    }
+    let mut left: Vec<&Member> = fit().rev().filter(|member| !member.is_protected).collect();
+    let mut chosen = Vec::new();
+    while chosen.len() < count {
+        let crowd = |member: &Member| crowds.get(member.zone.as_str()).copied().unwrap_or(0);
+        let next =
+            left.iter().enumerate().min_by_key(|(_, member)| (member.standing, Reverse(crowd(member))));
+        let Some(place) = next.map(|(place, _)| place) else { break };
+        let member = left.remove(place);
+        crowds.entry(&member.zone).and_modify(|crowd| *crowd -= 1);
+        chosen.push(member.id.clone());
+    }
+    chosen
 }
 
 /// Unhealthy tasks go once they are replaced; where the cap leaves no room for that, one by one first.
@@ -156,6 +177,7 @@ mod tests {
                 _ => Standing::Unhealthy,
             },
             is_protected: letter.eq_ignore_ascii_case(&'X'),
+            zone: "a".into(),
         };
         letters.chars().enumerate().map(member).collect()
     }
@@ -246,6 +268,17 @@ mod tests {
             members: members("hhh"),
         };
         assert!(!decide(&draining).is_stuck);
+    }
+
+    #[test]
+    fn what_is_too_much_goes_from_the_fullest_zone_and_the_newest_first() {
+        let mut members = members("HHHHHX");
+        for (member, zone) in members.iter_mut().zip(["a", "b", "a", "c", "c", "a"]) {
+            zone.clone_into(&mut member.zone);
+        }
+        assert_eq!(surplus(&members, 1), ["H2"]);
+        assert_eq!(surplus(&members, 3), ["H2", "H4", "H0"]);
+        assert_eq!(surplus(&members, 9).len(), 5, "the protected one stays");
     }
 
     #[test]

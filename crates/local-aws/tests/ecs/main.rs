@@ -44,3 +44,5 @@ mod task_definitions;
 mod tasks;
 #[cfg(test)]
 mod updates;
+#[cfg(test)]
+mod zones;

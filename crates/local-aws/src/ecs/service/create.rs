@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{Members, State, event::Events, member::fill, tag::Tags, task_definition::TaskDefinition},
-    Service, ServiceKey, ServiceStatus, configuration, fill, read, rules,
+    Balance, Service, ServiceKey, ServiceStatus, configuration, fill, read, rules,
 };
 use crate::{clock::Time, error::ApiError};
 
@@ -46,6 +46,7 @@ pub(in crate::ecs) fn create(state: &mut State, request: &Value, now: Time) -> R
         tasks: BTreeSet::new(),
         live: BTreeSet::new(),
         events: Events::default(),
+        balance: Balance::Even,
         steady_said: None,
     };
     state.deploy(&mut service, definition, now);

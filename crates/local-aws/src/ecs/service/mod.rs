@@ -65,6 +65,18 @@ impl ServiceStatus {
     }
 }
 
+/// Where a service is in evening out its zones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Balance {
+    /// Nothing is being moved.
+    #[default]
+    Even,
+    /// One task more than desired is on its way, in the emptiest zone.
+    Starting,
+    /// One task of the fullest zone is on its way out.
+    Stopping,
+}
+
 /// A service, its deployments and its history.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -89,6 +101,7 @@ pub(crate) struct Service {
     /// Those of them that are not STOPPED.
     pub(crate) live: BTreeSet<String>,
     pub(crate) events: Events,
+    pub(crate) balance: Balance,
     /// When it last said that it is steady; `None` while it is not.
     pub(crate) steady_said: Option<Time>,
 }
@@ -119,6 +132,11 @@ impl Service {
         let connect = self.spec.member("serviceConnectConfiguration");
         !self.spec.items("loadBalancers").is_empty()
             || connect.is_some_and(|connect| connect.flag("enabled") == Some(true))
+    }
+
+    /// Whether its tasks are moved between zones.
+    pub(crate) fn is_rebalanced(&self) -> bool {
+        self.spec.text("availabilityZoneRebalancing") == Some("ENABLED")
     }
 
     /// Seconds in which a new task's failed health checks do not count.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{
-        Alarm, Members, Service, ServiceKey, Start, State,
+        Alarm, Load, Members, Service, ServiceKey, Start, State,
         tag::Tags,
         task_definition::{TaskDefinition, health_check, seconds},
     },
@@ -21,6 +21,15 @@ use crate::{
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html>
 const STOP_TIMEOUT: u64 = 30;
 
+/// Why a task has no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unplaced {
+    /// Every zone that it could be in is lost.
+    NoZone,
+    /// Every loopback address is taken.
+    NoAddress,
+}
+
 /// What a task is started from.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
@@ -34,6 +43,8 @@ pub(crate) struct Request<'a> {
     pub(super) overrides: Value,
     pub(super) tags: Tags,
     pub(super) enable_execute_command: bool,
+    /// The tasks beside which it runs: it goes where the fewest of them are.
+    pub(super) load: Load,
 }
 
 impl<'a> Request<'a> {
@@ -42,7 +53,7 @@ impl<'a> Request<'a> {
         state: &State,
         service: &Service,
         deployment: (u64, Arc<TaskDefinition>),
-        place: &'a Map<String, Value>,
+        (place, load): (&'a Map<String, Value>, &Load),
     ) -> Self {
         let (number, definition) = deployment;
         let key = &service.key;
@@ -66,6 +77,7 @@ impl<'a> Request<'a> {
             overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
             tags,
             enable_execute_command: service.spec.flag("enableExecuteCommand") == Some(true),
+            load: load.clone(),
         }
     }
 }
@@ -77,9 +89,10 @@ impl State {
         registered.map(|registered| registered.tags.clone()).unwrap_or_default()
     }
 
-    /// Makes a task in PROVISIONING; `None` where no address is free.
-    pub(crate) fn launch(&mut self, request: Request<'_>, now: Time) -> Option<String> {
-        let address = self.addresses.take()?;
+    /// Makes a task in PROVISIONING.
+    pub(crate) fn launch(&mut self, request: Request<'_>, now: Time) -> Result<String, Unplaced> {
+        let spot = self.spot(request.place, &request.load).ok_or(Unplaced::NoZone)?;
+        let address = self.addresses.take().ok_or(Unplaced::NoAddress)?;
         let id = self.random.hex32();
         let definitions = request.definition.containers();
         let containers = definitions
@@ -89,7 +102,7 @@ impl State {
             .collect();
         let stop_timeout_seconds =
             definitions.iter().map(|container| container.whole("stopTimeout").unwrap_or(STOP_TIMEOUT)).max();
-        let attachment = request.definition.is_awsvpc().then(|| self.attachment(request.place));
+        let attachment = request.definition.is_awsvpc().then(|| self.attachment(spot.subnet));
         let strategy = request.place.items("capacityProviderStrategy");
         let provider = strategy.iter().max_by_key(|item| (item.whole("base"), item.whole("weight")));
         let provider = provider.and_then(|item| item.text("capacityProvider")).map(str::to_owned);
@@ -121,6 +134,7 @@ impl State {
             tags: request.tags,
             address,
             attachment,
+            zone: spot.zone,
             status: TaskStatus::Provisioning,
             wants_to_run: true,
             containers,
@@ -142,7 +156,7 @@ impl State {
         };
         self.agenda.alarm(now.after(self.timing.provisioning), Alarm::Task(id.clone()));
         self.tasks.insert(id.clone(), task);
-        Some(id)
+        Ok(id)
     }
 
     fn container(&mut self, cluster: &str, task: &str, index: usize, definition: &Value) -> Container {
@@ -170,17 +184,12 @@ impl State {
         }
     }
 
-    fn attachment(&mut self, place: &Map<String, Value>) -> Attachment {
-        let network =
-            place.member("networkConfiguration").and_then(|network| network.member("awsvpcConfiguration"));
-        let subnets: Vec<&str> =
-            network.map(|network| network.texts("subnets").collect()).unwrap_or_default();
-        let choice = usize::try_from(self.random.below(subnets.len() as u64)).unwrap_or(0);
+    fn attachment(&mut self, subnet: Option<String>) -> Attachment {
         let mac = self.random.next().to_be_bytes();
         Attachment {
             id: self.random.uuid(),
             interface: format!("eni-{:017x}", self.random.next() >> 8),
-            subnet: subnets.get(choice).copied().unwrap_or("subnet-local").to_owned(),
+            subnet: subnet.unwrap_or_else(|| "subnet-local".into()),
             // The second digit of the first octet says: locally administered.
             mac: format!("0a:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3], mac[4]),
         }

@@ -23,7 +23,7 @@ impl Task {
             "Revision": self.definition.revision.to_string(),
             "DesiredStatus": self.desired_status(),
             "KnownStatus": self.status.name(),
-            "AvailabilityZone": state.names.zone(),
+            "AvailabilityZone": self.zone,
             "Containers": containers.collect::<Vec<_>>(),
             "FaultInjectionEnabled": self.definition.body.flag("enableFaultInjection").unwrap_or(false),
         });

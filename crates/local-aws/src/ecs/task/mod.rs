@@ -10,7 +10,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use serde_json::{Value, json};
 
-pub(crate) use self::launch::Request as LaunchRequest;
+pub(crate) use self::launch::{Request as LaunchRequest, Unplaced};
 pub(super) use self::{
     operation::{describe, list, stop},
     protection::{get as get_protection, update as update_protection},
@@ -57,6 +57,7 @@ pub(crate) enum StopCode {
     EssentialContainerExited,
     UserInitiated,
     ServiceSchedulerInitiated,
+    InfrastructureHealth,
 }
 
 impl StopCode {
@@ -66,6 +67,7 @@ impl StopCode {
             Self::EssentialContainerExited => "EssentialContainerExited",
             Self::UserInitiated => "UserInitiated",
             Self::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
+            Self::InfrastructureHealth => "InfrastructureHealth",
         }
     }
 
@@ -139,6 +141,7 @@ pub(crate) struct Task {
     pub(super) tags: Tags,
     pub(crate) address: Ipv4Addr,
     attachment: Option<Attachment>,
+    pub(crate) zone: String,
     pub(crate) status: TaskStatus,
     pub(crate) wants_to_run: bool,
     pub(crate) containers: Vec<Container>,
@@ -302,7 +305,7 @@ impl Task {
             "attachments": self.attachment.iter().map(|a| self.show_attachment(a)).collect::<Vec<_>>(),
             "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
             "enableExecuteCommand": self.place.enable_execute_command,
-            "availabilityZone": state.names.zone(),
+            "availabilityZone": self.zone,
             "inferenceAccelerators": [],
             "version": self.version,
             "createdAt": self.created_at.to_json(),

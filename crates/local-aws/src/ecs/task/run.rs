@@ -11,7 +11,7 @@ use super::{
     },
     LaunchRequest,
 };
-use crate::{clock::Time, error::ApiError};
+use crate::{clock::Time, ecs::Load, error::ApiError};
 
 /// Earlier RunTask requests with a client token: the request, and the tasks that it made.
 pub(in crate::ecs) type RunTaskCalls = BTreeMap<String, (Value, Vec<String>)>;
@@ -51,6 +51,7 @@ pub(in crate::ecs) fn run(state: &mut State, request: &Value, now: Time) -> Resu
             overrides: overrides.clone(),
             tags: tags.clone(),
             enable_execute_command: request.flag("enableExecuteCommand") == Some(true),
+            load: Load::new(),
         };
         started.extend(state.launch(launch, now));
     }
