@@ -47,7 +47,10 @@ class Proxy:
             protocol_version = "HTTP/1.1"
 
             def handle_any(self):
-                proxy.pass_on(self)
+                try:
+                    proxy.pass_on(self)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True  # the client was ended, or waits no longer
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 

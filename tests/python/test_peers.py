@@ -8,6 +8,7 @@ keep fails the test, as one that it newly loses does.
 import base64
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -35,6 +36,8 @@ DRIFT = {
     "moto": LOST["moto"],
     "ministack": LOST["ministack"] | {"ipcMode", "pidMode"},
 }
+
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module", params=[Moto, MiniStack])
@@ -74,29 +77,27 @@ def sent(proxy, operation):
 
 
 class Road:
-    """From manifests to a controller; its kind is the service's name, so that they may share a peer."""
+    """From manifests to a controller. All that it makes on the peer has its own name."""
 
     def __init__(self, kind, peer, proxy, folder):
         self.kind, self.peer, self.proxy, self.folder = kind, peer, proxy, folder
+        self.name = f"{kind}-{next(NUMBERS)}"
         self.manifests = folder / "manifests"
         shutil.copytree(MANIFESTS, self.manifests)
-        self.edit("web.yaml", "metadata: { name: web }", f"metadata: {{ name: {kind} }}")
-        places = {
+        self.edit("web.yaml", "metadata: { name: web }", f"metadata: {{ name: {self.name} }}")
+        self.place = {
             "directory": str(self.manifests),
-            "s3": f"s3://{kind}-bundles/dev/",
-            "ssm": "ssm:/coxswain/bundles",
-            "s3-files": "s3-files://s3-files-manifests/dev/",
-        }
-        self.place = places[kind]
-        store = str(folder / "store")
+            "s3": f"s3://{self.name}/dev/",
+            "ssm": f"ssm:/coxswain/{self.name}",
+            "s3-files": f"s3-files://{self.name}/dev/",
+        }[kind]
         self.s3 = peer.client("s3")
         if kind.startswith("s3"):
-            self.bucket = self.place.split("/")[2]
             location = {"LocationConstraint": REGION}
-            self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=location)
-        if kind == "s3":
-            store = f"s3://{self.bucket}/state/"
-        self.arguments = ["--manifests" if kind == "directory" else "--source", self.place, "--store", store]
+            self.s3.create_bucket(Bucket=self.name, CreateBucketConfiguration=location)
+        # In a bucket with what comes from there, and so under a lease.
+        store = f"s3://{self.name}/state/" if kind == "s3" else str(folder / "store")
+        self.arguments = ["--source", self.place, "--store", store]
         if kind != "directory":
             self.arguments += ["--environment", "dev", "--poll-interval", "1s"]
 
@@ -112,7 +113,7 @@ class Road:
             return
         if self.kind == "s3-files":
             for path in self.manifests.glob("*.yaml"):
-                self.s3.upload_file(str(path), self.bucket, f"dev/{path.name}")
+                self.s3.upload_file(str(path), self.name, f"dev/{path.name}")
             return
         done = subprocess.run(
             [str(pathlib.Path(os.environ["COXSWAIN_PROGRAMS"]) / "cox"), "publish", str(self.manifests), "--to", self.place],
@@ -126,7 +127,7 @@ class Road:
 
     def service(self):
         ecs = self.peer.client("ecs")
-        services = ecs.describe_services(cluster="dev", services=[self.kind], include=["TAGS"])["services"]
+        services = ecs.describe_services(cluster="dev", services=[self.name], include=["TAGS"])["services"]
         assert len(services) == 1
         return services[0]
 
@@ -143,7 +144,7 @@ def road(kind, peer, proxy, network, tmp_path):
 
 def s3_bundle(road):
     """The pointer, and the bytes that it leads to."""
-    read = lambda key: road.s3.get_object(Bucket=road.bucket, Key=f"dev/{key}")["Body"].read()
+    read = lambda key: road.s3.get_object(Bucket=road.name, Key=f"dev/{key}")["Body"].read()
     pointer = json.loads(read("pointer.json"))
     return pointer, read(pointer["key"])
 
@@ -186,13 +187,13 @@ def test_what_was_published_is_what_the_pointer_says(road, proxy, read):
     assert "web:1.2" in json.dumps(bundle)
 
 
-@pytest.mark.parametrize("kind", ["directory"])
+@pytest.mark.parametrize("kind", ["directory", "s3", "ssm", "s3-files"])
 def test_manifests_become_a_service_and_an_edit_changes_it(road, peer, proxy, network, tmp_path):
     controller = Controller(tmp_path, proxy.url, REGION, *road.arguments)
     try:
         until("CreateService", lambda: sent(proxy, "CreateService"))
         ecs, service = peer.client("ecs"), road.service()
-        judge_definition(ecs, service["taskDefinition"], road.kind, image("1.0"))
+        judge_definition(ecs, service["taskDefinition"], road.name, image("1.0"))
         judge_service(peer, service, *network)
         until("the drift that the peer makes", lambda: drift(road, controller) == DRIFT[peer.name])
 
@@ -201,7 +202,7 @@ def test_manifests_become_a_service_and_an_edit_changes_it(road, peer, proxy, ne
         until("UpdateService", lambda: sent(proxy, "UpdateService"))
         arn = sent(proxy, "UpdateService")[-1]["taskDefinition"]
         assert road.service()["taskDefinition"] == arn
-        judge_definition(ecs, arn, road.kind, image("1.1"))
+        judge_definition(ecs, arn, road.name, image("1.1"))
 
         road.edit("web.yaml", "fixed: 2", "fixed: 3")
         road.publish()
@@ -220,12 +221,12 @@ def test_manifests_become_a_service_and_an_edit_changes_it(road, peer, proxy, ne
 
 def drift(road, controller):
     """The members that differ, each by its first name."""
-    differences = controller.get(f"/v1/services/{road.kind}")["differences"]
+    differences = controller.get(f"/v1/services/{road.name}")["differences"]
     return {difference["path"].split(".")[0] for difference in differences}
 
 
 def unavailable(road, controller):
-    status = controller.get(f"/v1/services/{road.kind}")
+    status = controller.get(f"/v1/services/{road.name}")
     return status if status["reason"] == "Unavailable" else None
 
 

@@ -51,7 +51,7 @@ impl Program {
     }
 
     /// Starts any program that serves until it is ended.
-    pub(crate) fn spawn(name: &str, command: &mut Command) -> Result<Self> {
+    pub fn spawn(name: &str, command: &mut Command) -> Result<Self> {
         let mut child = command
             // Open for as long as this value lives: moto ends with it.
             .stdin(Stdio::piped())
