@@ -1,9 +1,6 @@
 //! moto, an S3 that we did not write, as a program of the test.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
@@ -11,7 +8,7 @@ use hyper::body::Bytes;
 
 use crate::{
     ecs::http,
-    process::{Program, binary},
+    process::{Program, journal},
 };
 
 /// A running server with one bucket.
@@ -29,8 +26,8 @@ impl Moto {
         let python = root.join("target/xtask/venv/bin/python");
         ensure!(python.exists(), "there is no {}: run `cargo xtask ci` once", python.display());
         let serve = root.join("crates/store/tests/moto/serve.py");
-        let journal = requests()?.join(format!("moto-{}.jsonl", std::process::id()));
-        let program = Program::spawn("moto", Command::new(python).arg(serve).arg("--journal").arg(journal))?;
+        let mut command = Command::new(python);
+        let program = Program::spawn("moto", command.arg(serve).arg("--journal").arg(journal("moto")?))?;
         let port = program.line("").await?;
         let endpoint = format!("http://127.0.0.1:{}", port.trim());
         let bucket = "example-manifests".to_owned();
@@ -55,11 +52,4 @@ impl Moto {
     pub fn place(&self) -> String {
         format!("s3://{}/dev/", self.bucket)
     }
-}
-
-/// Where requests are written down for the judges in `tests/python`.
-fn requests() -> Result<PathBuf> {
-    let program = binary("coxswain-controller")?;
-    let target = program.parent().and_then(Path::parent).context("a program stands in target/PROFILE")?;
-    Ok(target.join("tmp/requests"))
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     ecs::{Ecs, http, send},
     moto::Moto,
-    process::{Program, binary, wait_for},
+    process::{Program, binary, journal, wait_for},
 };
 
 /// Long enough for a rollout of two tasks with health checks on a busy machine.
@@ -68,7 +68,7 @@ impl Picture {
                 "--region".to_owned(),
                 "eu-west-1".to_owned(),
                 "--journal".to_owned(),
-                journal()?.display().to_string(),
+                journal("picture")?.display().to_string(),
             ],
         )?;
         let line = local.line("http://").await?;
@@ -255,13 +255,6 @@ impl Picture {
         ensure!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     }
-}
-
-/// Where the requests of this test's programs are written down, for the judges in `tests/python`.
-fn journal() -> Result<PathBuf> {
-    let local = binary("coxswain-local")?;
-    let target = local.ancestors().nth(2).context("a program stands in target/PROFILE")?;
-    Ok(target.join(format!("tmp/requests/picture-{}.jsonl", std::process::id())))
 }
 
 /// Images of the example: a tag is the api's version, and one is given a setting that the api refuses.

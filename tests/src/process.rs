@@ -34,6 +34,13 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Where a server writes down what this test's programs ask of it, for the judges in `tests/python`.
+pub(crate) fn journal(name: &str) -> Result<PathBuf> {
+    let local = binary("coxswain-local")?;
+    let target = local.ancestors().nth(2).context("a program stands in target/PROFILE")?;
+    Ok(target.join(format!("tmp/requests/{name}-{}.jsonl", std::process::id())))
+}
+
 impl Program {
     /// Starts a program of the workspace; its two streams are kept line by line.
     pub fn start(name: &str, arguments: &[String]) -> Result<Self> {

@@ -26,7 +26,8 @@ pub struct Replica {
 impl Replica {
     /// Joins the other replicas on the picture's store.
     pub async fn join(picture: &Picture, name: &str) -> Result<Self> {
-        let (program, url) = picture.controller(&["--lease", "on", "--replica", name, "--log-format", "json"]).await?;
+        let (program, url) =
+            picture.controller(&["--lease", "on", "--replica", name, "--log-format", "json"]).await?;
         Ok(Self { program, url })
     }
 

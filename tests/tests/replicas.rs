@@ -18,7 +18,10 @@ async fn a_leader_killed_in_a_rollout_is_followed_by_the_other_which_finishes_it
     ensure!(ready["leader"].as_str().is_some_and(|leader| leader.starts_with("one/")), "{ready:#}");
     two.settled("api", "api:1.0").await?;
     let (code, refused) = two.get("/v1/events").await?;
-    ensure!(code == 503 && refused["detail"].as_str().is_some_and(|text| text.contains("one/")), "{refused:#}");
+    ensure!(
+        code == 503 && refused["detail"].as_str().is_some_and(|text| text.contains("one/")),
+        "{refused:#}"
+    );
 
     picture.edit("api.yaml", "api:1.0", "api:1.1")?;
     one.condition("api", "Progressing", "True").await?;
@@ -34,7 +37,8 @@ async fn a_leader_killed_in_a_rollout_is_followed_by_the_other_which_finishes_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_of_a_follower_is_done_by_the_leader_which_hands_over_when_it_is_told_to_end() -> Result<()> {
+async fn what_is_asked_of_a_follower_is_done_by_the_leader_which_hands_over_when_it_is_told_to_end()
+-> Result<()> {
     let picture = Picture::without_controller().await?;
     let one = Replica::join(&picture, "one").await?;
     one.leads().await?;
