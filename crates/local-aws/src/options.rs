@@ -90,6 +90,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS")]
     healthy_after: Option<u64>,
 
+    /// Seconds in which an INACTIVE service is described; 0 makes it MISSING at once. AWS names no figure.
+    #[arg(long, value_name = "SECONDS")]
+    inactive_kept: Option<u64>,
+
     /// Makes every id the same from run to run.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -116,6 +120,10 @@ enum Switch {
     AbortStops,
     /// The circuit breaker watches rolling deployments only.
     BreakerWatchesRollingOnly,
+    /// Failures that are seen at one time count once for the circuit breaker.
+    BreakerCountsABatchOnce,
+    /// Describe operations show lists in another order than they were sent in.
+    PermutesLists,
     /// A service's first deployment bakes.
     FirstDeploymentBakes,
     /// lifecycleStage shows PRE_PRODUCTION_TRAFFIC_SHIFT, which the model's enum lacks.
@@ -164,6 +172,9 @@ impl Options {
         if let Some(seconds) = self.healthy_after {
             timing.healthy_after = Duration::from_secs(seconds);
         }
+        if let Some(seconds) = self.inactive_kept {
+            timing.inactive_kept = Duration::from_secs(seconds);
+        }
         let open = |path: &PathBuf| {
             Journal::open(path).map_err(|source| OptionsError::Journal { path: path.clone(), source })
         };
@@ -187,6 +198,8 @@ impl Options {
                 Switch::IdenticalUpdateDeploys => switches.identical_update_deploys = true,
                 Switch::AbortStops => switches.abort_stops = true,
                 Switch::BreakerWatchesRollingOnly => switches.breaker_watches_every_strategy = false,
+                Switch::BreakerCountsABatchOnce => switches.breaker_counts_a_batch_once = true,
+                Switch::PermutesLists => switches.permutes_lists = true,
                 Switch::FirstDeploymentBakes => switches.first_deployment_bakes = true,
                 Switch::ShowsPreProductionStage => switches.shows_pre_production_stage = true,
             }

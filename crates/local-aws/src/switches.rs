@@ -21,6 +21,14 @@ pub struct Switches {
     /// The API's description says that it is for rolling updates only; terraform-provider-aws expects
     /// of AWS that it rolls a `BLUE_GREEN` deployment back. The default is that it watches.
     pub breaker_watches_every_strategy: bool,
+    /// Whether failures that are seen at one time count once for the circuit breaker.
+    ///
+    /// How it counts under several parallel launches is not documented; the default counts each.
+    pub breaker_counts_a_batch_once: bool,
+    /// Whether DescribeTaskDefinition, DescribeServices and their like show lists in another order.
+    ///
+    /// Published read-backs were permuted, perhaps by CloudFormation; the default keeps the order.
+    pub permutes_lists: bool,
     /// Whether a service's first deployment, which has nothing to return to, bakes.
     ///
     /// Not documented; the default is no bake.
@@ -38,6 +46,8 @@ impl Default for Switches {
             identical_update_deploys: false,
             abort_stops: false,
             breaker_watches_every_strategy: true,
+            breaker_counts_a_batch_once: false,
+            permutes_lists: false,
             first_deployment_bakes: false,
             shows_pre_production_stage: false,
         }

@@ -18,6 +18,7 @@ mod log_stream;
 mod member;
 mod operation;
 pub(crate) mod page;
+mod permute;
 mod revision;
 mod service;
 mod service_deployment;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    State, account_setting, cluster, deployment_action, instance, member::set, revision, service,
-    service_deployment, tag, task, task_definition,
+    State, account_setting, cluster, deployment_action, instance, member::set, permute::permute, revision,
+    service, service_deployment, tag, task, task_definition,
 };
 use crate::{
     clock::Time,
@@ -83,7 +83,11 @@ pub(crate) fn why_not(operation: &str) -> Option<&'static str> {
 pub(crate) fn call(state: &mut State, checked: &Checked, now: Time) -> Result<Value, ApiError> {
     let name = checked.operation.name;
     let serve = handler(name).ok_or_else(|| not_done("ecs", name))?;
-    serve(state, &checked.request, now)
+    let mut answer = serve(state, &checked.request, now)?;
+    if state.switches.permutes_lists && name.starts_with("Describe") {
+        permute(&mut answer);
+    }
+    Ok(answer)
 }
 
 /// Adds the token of the next page, if there is one.

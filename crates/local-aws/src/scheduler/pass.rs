@@ -1,6 +1,6 @@
 //! One look at one service: judge its tasks, start and stop, and see whether its deployment is done.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     breaker, completion, lifecycle, moves, rollback,
@@ -91,6 +91,7 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
     let resets =
         service.circuit_breaker().and_then(|breaker| breaker.flag("resetOnHealthyTask")) != Some(false);
     let grace = Duration::from_secs(service.grace_seconds());
+    let mut counted = BTreeSet::new();
     for id in service.live.clone() {
         let healthy_after = state.timing.healthy_after;
         let Some(task) = state.tasks.get_mut(&id) else { continue };
@@ -109,7 +110,9 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
         } else if (unhealthy && task.verdict != Verdict::Failed) || (ended && task.verdict == Verdict::Open) {
             task.verdict = Verdict::Failed;
             deployment.failed_tasks += 1;
-            deployment.breaker_count += 1;
+            if counted.insert(deployment.number) || !state.switches.breaker_counts_a_batch_once {
+                deployment.breaker_count += 1;
+            }
             if ended && task.started_at.is_none() {
                 deployment.launches.failed += 1;
                 let pause = pause_after(deployment.launches.failed, &state.timing);

@@ -39,6 +39,8 @@ mod server;
 #[cfg(test)]
 mod shifts;
 #[cfg(test)]
+mod switches;
+#[cfg(test)]
 mod task_definitions;
 #[cfg(test)]
 mod tasks;
