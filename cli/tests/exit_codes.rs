@@ -380,6 +380,7 @@ fn what_is_applied_is_waited_for_and_not_what_stood_before() {
 fn nothing_is_applied_that_nobody_has_agreed_to() {
     let (out, err) = publishing(202, published()).exits(&["apply", VALID, "--allow-dirty"], 8);
     assert!(out.is_empty() && err.contains("cox apply --yes"), "{err}");
+    publishing(202, published()).exits(&["apply", VALID, "--dry-run", "--yes"], 2);
 }
 
 #[test]
@@ -397,4 +398,5 @@ fn what_the_controller_refuses_to_publish_ends_with_the_code_of_its_kind() {
     }
     let invalid = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd/invalid");
     publishing(202, published()).exits(&["apply", invalid, "--yes"], 3);
+    publishing(202, published()).exits(&["apply", invalid, "--dry-run"], 3);
 }

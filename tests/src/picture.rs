@@ -71,9 +71,7 @@ impl Picture {
                 journal("picture")?.display().to_string(),
             ],
         )?;
-        let line = local.line("http://").await?;
-        let endpoint =
-            line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?.to_owned();
+        let endpoint = url(&local).await?;
         let ecs = Ecs::new(&endpoint);
         seed(&ecs).await?;
         Ok(Self { folder, local, controller: None, ecs, status: String::new() })
@@ -104,9 +102,7 @@ impl Picture {
         arguments.push("--example-credentials".to_owned());
         arguments.extend(more.iter().map(ToString::to_string));
         let controller = Program::start("coxswain-controller", &arguments)?;
-        let line = controller.line("http://").await?;
-        let status = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;
-        let status = status.trim_end_matches('/').to_owned();
+        let status = url(&controller).await?;
         Ok((controller, status))
     }
 
@@ -137,9 +133,7 @@ impl Picture {
             ("AWS_SECRET_ACCESS_KEY", "example"),
         ];
         let controller = Program::start_with("coxswain-controller", &arguments, &variables)?;
-        let line = controller.line("http://").await?;
-        let status = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;
-        status.trim_end_matches('/').clone_into(&mut self.status);
+        self.status = url(&controller).await?;
         self.controller = Some(controller);
         Ok(())
     }
@@ -255,6 +249,13 @@ impl Picture {
         ensure!(output.status.success(), "aws {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout).unwrap_or(Value::Null))
     }
+}
+
+/// Where a program says that it listens.
+async fn url(program: &Program) -> Result<String> {
+    let line = program.line("http://").await?;
+    let url = line.split_whitespace().find(|word| word.starts_with("http://")).context("a URL")?;
+    Ok(url.trim_end_matches('/').to_owned())
 }
 
 /// Images of the example: a tag is the api's version, and one is given a setting that the api refuses.

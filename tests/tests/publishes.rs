@@ -66,6 +66,37 @@ async fn what_is_published_rolls_and_what_is_applied_goes_the_same_way() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_several_publishers_at_once_each_is_published_or_told_that_it_was_not() -> Result<()> {
+    let moto = Moto::start().await?;
+    let picture = Picture::without_controller().await?;
+    publish(&picture, &moto).await?;
+    let place = moto.place();
+    let attempt = async |version: &str| {
+        let folder = tempfile::tempdir()?;
+        for name in ["api.yaml", "environment.yaml"] {
+            let text = std::fs::read_to_string(picture.manifest(name))?.replace("api:1.0", version);
+            std::fs::write(folder.path().join(name), text)?;
+        }
+        let path = folder.path().display().to_string();
+        picture.cox(&["publish", &path, "--to", &place, "--endpoint-url", moto.endpoint()]).await
+    };
+    let (one, two, three) = tokio::try_join!(attempt("api:1.1"), attempt("api:1.2"), attempt("api:1.3"))?;
+    let mut done = 0;
+    for output in [one, two, three] {
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => done += 1,
+            Some(8) => ensure!(told.contains("somebody else has published"), "{told}"),
+            code => anyhow::bail!("ended with {code:?}: {told}"),
+        }
+    }
+    ensure!(done > 0, "nobody has published");
+    let standing = publish(&picture, &moto).await?;
+    ensure!(standing["sequence"] == done + 2, "{done} were told that they are published: {standing:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_controller_on_a_directory_refuses_what_its_next_reading_would_undo() -> Result<()> {
     let picture = Picture::start().await?;
     picture.settled("api").await?;

@@ -45,9 +45,14 @@ pub(crate) struct PublishArguments {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cox apply manifests/prod --yes --wait")]
+#[expect(clippy::struct_excessive_bools, reason = "flags, each read once")]
 pub(crate) struct ApplyArguments {
     /// The manifests; without it those of the `cox dev` that runs, else this folder
     pub(crate) path: Option<PathBuf>,
+
+    /// Only show the plan, as `cox plan` does
+    #[arg(long, conflicts_with_all = ["yes", "wait"])]
+    pub(crate) dry_run: bool,
 
     /// Do not show the plan and ask
     #[arg(short, long)]

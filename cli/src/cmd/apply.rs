@@ -16,7 +16,7 @@ use super::{
     wait::{Revision, Target, Wanted, follow},
 };
 use crate::{
-    arguments::{ApplyArguments, AwsArguments, Globals, OneOutput, PlanOutput, ServiceName},
+    arguments::{ApplyArguments, AwsArguments, Globals, OneOutput, PlanArguments, PlanOutput, ServiceName},
     client::Client,
     exit::{Exit, Failure},
     manifests::{self, Manifests},
@@ -32,6 +32,9 @@ pub(crate) async fn run(
     let folder = manifests::folder(arguments.path.as_deref());
     let Manifests { files, loaded } = manifests::valid(&folder, terminal)?;
     let provenance = provenance(&folder, &files, arguments.allow_dirty, terminal).await?;
+    if arguments.dry_run {
+        return plan::run(&plan_of(&folder), globals, terminal).await;
+    }
     if !arguments.yes {
         agreed(&folder, globals, terminal).await?;
     }
@@ -100,13 +103,7 @@ async fn agreed(folder: &Path, globals: &Globals, terminal: &mut Terminal) -> Re
         return Err(Failure::refused("nobody is there to agree to the plan")
             .help("look at it by cox plan, and apply it by cox apply --yes"));
     }
-    let aws = AwsArguments {
-        path: Some(folder.to_path_buf()),
-        endpoint_url: None,
-        region: None,
-        output: PlanOutput::Text,
-    };
-    match Box::pin(preview::plans(&aws, globals, terminal)).await {
+    match Box::pin(preview::plans(&plan_of(folder).aws, globals, terminal)).await {
         Ok(plans) => terminal.answer(&plan::text(&plans, terminal))?,
         // The controller may reach what this machine does not.
         Err(failure) => terminal.say(&format!("note: no plan can be shown: {failure}")),
@@ -116,6 +113,13 @@ async fn agreed(folder: &Path, globals: &Globals, terminal: &mut Terminal) -> Re
         return Ok(());
     }
     Err(Failure::refused("nothing was applied"))
+}
+
+/// `cox plan` of the folder.
+fn plan_of(folder: &Path) -> PlanArguments {
+    let path = Some(folder.to_path_buf());
+    let aws = AwsArguments { path, endpoint_url: None, region: None, output: PlanOutput::Text };
+    PlanArguments { aws, fail_on_changes: false }
 }
 
 /// A line of stdin; empty where there is none. A thread that waits for it does not hold up the end.
