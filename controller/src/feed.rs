@@ -5,7 +5,7 @@ use std::time::Duration;
 use coxswain_manifest::Key;
 use coxswain_runtime::Queue;
 use std::sync::Arc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     context::Context,
@@ -26,10 +26,17 @@ pub(crate) async fn run(
 ) {
     let drain = cx.drain.clone();
     let mut retry: Option<Duration> = None;
+    let mut refresh_at: Option<Instant> = None;
     loop {
         let again = async {
             match retry {
                 Some(delay) => sleep(delay).await,
+                None => std::future::pending().await,
+            }
+        };
+        let refresh = async {
+            match refresh_at {
+                Some(at) => sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
@@ -41,7 +48,15 @@ pub(crate) async fn run(
                 bundles.take(read).await
             }
             () = again => bundles.again().await,
+            () = refresh => {
+                refresh_at = bundles.refresh_interval().map(|interval| Instant::now() + interval);
+                match bundles.refresh().await {
+                    Some(taken) => taken,
+                    None => continue,
+                }
+            }
         };
+        refresh_at = taken.refresh.map(|interval| refresh_at.unwrap_or_else(|| Instant::now() + interval));
         retry = taken.is_unfinished.then(|| retry.map_or(RETRY_FIRST, |delay| (delay * 2).min(RETRY_LAST)));
         apply(taken, &cx, &queue).await;
     }

@@ -141,6 +141,8 @@ pub struct Accepted {
     pub digest: BundleDigest,
     /// The bundle's sequence, or the controller's own number of a set of files.
     pub sequence: u64,
+    /// References that stand for something else than at the input number before.
+    pub changed: Vec<String>,
     /// Where they come from, where they came as a bundle.
     pub origin: Option<Origin>,
     /// What is known of who made them; nothing where that is not asked.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use coxswain_manifest::{BundleDigest, Diagnostic, Key, Loaded, Severity};
@@ -20,7 +21,7 @@ use crate::{
     aws::Aws,
     desired::Wanted,
     report::{Accepted, SourceReport},
-    resolve::{References, resolve},
+    resolve::{References, StoredValue, resolve},
 };
 
 /// What stands after a reading.
@@ -35,6 +36,8 @@ pub struct Taken {
     /// Whether something is left to be tried again without a change: a value that was not found, a store
     /// that did not answer.
     pub is_unfinished: bool,
+    /// How often what references stand for is looked up again; nothing where that is not asked for.
+    pub refresh: Option<Duration>,
     /// What is said of it.
     pub report: SourceReport,
 }
@@ -50,7 +53,10 @@ struct Standing {
     diagnostics: Vec<Diagnostic>,
     is_whole: bool,
     references: References,
+    refresh: Option<Duration>,
     number: (u64, u64),
+    /// References that stand for something else than at the number before.
+    changed: Vec<String>,
     objects: BTreeMap<Key, Wanted>,
 }
 
@@ -68,7 +74,8 @@ fn revision((sequence, input): (u64, u64)) -> String {
 /// - Object by object (which `cox dev` alone asks for) an object with errors is blocked and the others go
 ///   on; an object that only may have gone is blocked and not called gone.
 /// - A set is numbered and kept before it is acted on. Its references are looked up once; those that a
-///   bundle brings along are used as they were published.
+///   bundle brings along are used as they were published. Only where the Environment asks for it are they
+///   looked up again, and what has changed makes another number of inputs.
 /// - No text of the manifests stays in memory once they are taken or refused.
 #[derive(Debug)]
 pub struct Bundles {
@@ -113,6 +120,57 @@ impl Bundles {
             tracing::warn!(error = %crate::status::chain(&error), reason = "Unavailable", "the last good manifests cannot be read");
         }
         self.taken()
+    }
+
+    /// Looks up again what the references of what stands stand for. Nothing where they stand for the same, or
+    /// cannot be looked up: a value that was found stays until another one is.
+    pub async fn refresh(&mut self) -> Option<Taken> {
+        self.refresh_interval()?;
+        match self.renew().await {
+            Ok(true) => Some(self.taken()),
+            Ok(false) => None,
+            Err(error) => {
+                let error = crate::status::chain(&error);
+                tracing::warn!(error, reason = "Unavailable", "references cannot be looked up again now");
+                None
+            }
+        }
+    }
+
+    /// How often that is to be done; nothing where it is not asked for.
+    pub fn refresh_interval(&self) -> Option<Duration> {
+        self.standing.as_ref()?.refresh
+    }
+
+    /// Whether anything has changed.
+    ///
+    /// Die before the write: the old values stand. Die after it: the new ones stand at the next start. Never
+    /// hear back: the next turn finds the same change, or that it is kept.
+    async fn renew(&mut self) -> Result<bool, StoreError> {
+        let (Some(mut kept), version) = LastGood::read(self.store.as_ref()).await? else { return Ok(false) };
+        let Ok(candidate) = Candidate::restored(&kept, &self.expected) else { return Ok(false) };
+        let mut fresh = References::default();
+        fresh.look_up(&candidate.loaded, self.aws.as_ref()).await;
+        let before = &kept.head.parameters;
+        let differs =
+            |(name, value): &(&String, &StoredValue)| before.get(*name).is_some_and(|old| old != *value);
+        let changed: Vec<String> =
+            fresh.found().iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        if changed.is_empty() {
+            return Ok(false);
+        }
+        kept.head.parameters.extend(fresh.found().clone());
+        kept.head.input = kept.head.input.saturating_add(1);
+        kept.write(self.store.as_ref(), version).await?;
+        let number = (kept.head.sequence, kept.head.input);
+        let mut references = References::known(kept.head.parameters);
+        references.look_up(&candidate.loaded, self.aws.as_ref()).await;
+        let origin = candidate.content.origin();
+        let stood = self.stand(&candidate.loaded, origin, candidate.verification, references, number);
+        if let (Ok(()), Some(standing)) = (&stood, &mut self.standing) {
+            standing.changed = changed;
+        }
+        Ok(stood.is_ok())
     }
 
     async fn accept(&mut self, reading: Reading) -> Result<(), Refusal> {
@@ -179,7 +237,9 @@ impl Bundles {
             diagnostics: loaded.diagnostics().to_vec(),
             is_whole: loaded.unread_files().is_empty(),
             references,
+            refresh: refresh(loaded),
             number,
+            changed: Vec::new(),
             objects,
         });
         Ok(())
@@ -232,6 +292,7 @@ impl Bundles {
             environment: standing.and_then(|standing| standing.environment.clone()),
             is_whole: standing.is_some_and(|standing| standing.is_whole),
             is_unfinished: is_refused_for_now || !is_complete,
+            refresh: standing.and_then(|standing| standing.refresh),
             report: self.report(objects.iter().flat_map(BTreeMap::keys).cloned().collect()),
             objects,
         }
@@ -243,6 +304,7 @@ impl Bundles {
             revision: revision(standing.number),
             digest: standing.digest.clone(),
             sequence: standing.number.0,
+            changed: standing.changed.clone(),
             origin: standing.origin.clone(),
             verification: standing.verification.clone(),
         });
@@ -283,6 +345,11 @@ impl Bundles {
         }
         SourceReport { diagnostics, ..report }
     }
+}
+
+fn refresh(loaded: &Loaded) -> Option<Duration> {
+    let seconds = loaded.environment()?.refresh_seconds?;
+    Some(Duration::from_secs(u64::from(seconds)))
 }
 
 /// An object that stood and is not found, while something could not be read.

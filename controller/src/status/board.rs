@@ -254,7 +254,12 @@ impl Reporter for StatusBoard {
         if let (true, Some(revision)) = (is_new_revision, &after.revision) {
             let origin = after.bundle.as_ref().and_then(BundleStatus::origin);
             let origin = origin.map(|origin| format!(", {origin}")).unwrap_or_default();
-            let message = format!("revision {revision} stands: {} objects{origin}", after.objects.len());
+            let changed =
+                report.accepted.as_ref().map_or_else(String::new, |accepted| accepted.changed.join(", "));
+            let changed =
+                if changed.is_empty() { changed } else { format!(", for other values of {changed}") };
+            let message =
+                format!("revision {revision} stands: {} objects{origin}{changed}", after.objects.len());
             self.note(report.at, "source".to_owned(), Reason::SourceRead, message);
         }
         if !after.says_the_same(&before)

@@ -201,6 +201,7 @@ pub(crate) fn source(second: i64) -> crate::report::SourceReport {
             revision: "1.0".to_owned(),
             digest: coxswain_manifest::load(Vec::new()).bundle_digest().clone(),
             sequence: 1,
+            changed: Vec::new(),
             origin: None,
             verification: None,
         }),

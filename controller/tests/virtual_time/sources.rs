@@ -174,3 +174,43 @@ async fn values_that_a_bundle_brings_are_used_as_published_and_the_rest_is_looke
     let looked_up = stage.local.requests().iter().filter(|asked| asked.operation == "GetParameters").count();
     assert_eq!(looked_up, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_changes_is_another_input_only_where_the_environment_asks_for_it() {
+    for (refreshes, revision, image) in [(false, "1.0", "api:1.0"), (true, "1.1", "api:1.1")] {
+        let stage = Stage::new().await;
+        let parameter =
+            |value: &str| json!({"Name": "/dev/tag", "Value": value, "Type": "String", "Overwrite": true});
+        let put = coxswain_controller::aws::Operation::PutParameter;
+        stage.aws.call(put, parameter("1.0")).await.unwrap();
+        let mut offer =
+            offer(&[service("api", "\"api:${param:/dev/tag}\"", ""), service("web", "web:1.0", "")]);
+        if refreshes {
+            let environment = format!("{ENVIRONMENT}  references: {{ refreshSeconds: 300 }}\n");
+            offer.files[0].content = environment.into();
+        }
+        let shelf = MemoryShelf::new();
+        publish(&shelf, offer).await.unwrap();
+        let running = stage.start_on(shelf.clone());
+        stage.settled("api", "1.0").await;
+        stage.settled("web", "1.0").await;
+        pass(Duration::from_mins(20)).await;
+        let source = stage.reports.last_source().unwrap();
+        assert_eq!(source.accepted.unwrap().revision, "1.0", "looking again is no change by itself");
+
+        stage.aws.call(put, parameter("1.1")).await.unwrap();
+        pass(Duration::from_mins(20)).await;
+        let report = stage.settled("api", revision).await;
+        let definition = stage.ecs("DescribeTaskDefinition", json!({"taskDefinition": "api"})).await;
+        assert_eq!(definition["taskDefinition"]["containerDefinitions"][0]["image"], image, "{report:?}");
+        assert_eq!(stage.revisions("web").await, 1, "what refers to nothing that changed is left alone");
+        let accepted = stage.reports.last_source().unwrap().accepted.unwrap();
+        assert_eq!(accepted.changed, if refreshes { vec!["/dev/tag".to_owned()] } else { Vec::new() });
+
+        running.stop().await.unwrap();
+        let _running = stage.start_on(Gone);
+        pass(Duration::from_mins(2)).await;
+        let accepted = stage.reports.last_source().unwrap().accepted.unwrap();
+        assert_eq!(accepted.revision, revision, "and is kept over a restart");
+    }
+}

@@ -47,6 +47,10 @@ pub struct EnvironmentSettings {
     pub tags: BTreeMap<String, String>,
     /// What happens on drift, unless a Service says otherwise.
     pub drift: DriftPolicy,
+    /// How often references are looked up again, in seconds; nothing where a bundle means the same from its
+    /// first day to its last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_seconds: Option<u32>,
 }
 
 /// What happens when the live state has moved away from the manifest.

@@ -21,6 +21,7 @@ pub(crate) static DOCUMENT: LazyLock<Shape> = LazyLock::new(|| {
             required("cluster", &NAME),
             optional("defaults", defaults),
             optional("policy", &POLICY),
+            optional("references", &REFERENCES),
             optional("region", &REGION),
             optional("tags", &TAGS),
         ],
@@ -47,6 +48,12 @@ static REGION: Shape = Shape {
 
 static POLICY: Shape =
     Shape { name: "Policy", kind: Kind::Structure(&[optional("drift", &DRIFT), optional("prune", &PRUNE)]) };
+
+static REFERENCES: Shape =
+    Shape { name: "References", kind: Kind::Structure(&[optional("refreshSeconds", &REFRESH)]) };
+
+/// From a minute to a day.
+static REFRESH: Shape = Shape { name: "Refresh", kind: Kind::Integer { min: Some(60), max: Some(86_400) } };
 
 static PRUNE: Shape =
     Shape { name: "Prune", kind: Kind::String { values: &["off"], pattern: None, min: None, max: None } };
@@ -85,6 +92,7 @@ pub(crate) fn settings(document: &Tree) -> Option<EnvironmentSettings> {
         .map(|entry| (entry.key.clone(), entry.value.text().unwrap_or("").to_owned()))
         .collect();
     let drift = spec.get("policy").and_then(|policy| policy.get("drift"));
+    let refresh = spec.get("references").and_then(|references| references.get("refreshSeconds"));
     Some(EnvironmentSettings {
         name,
         region: text("region"),
@@ -92,6 +100,7 @@ pub(crate) fn settings(document: &Tree) -> Option<EnvironmentSettings> {
         cluster: text("cluster")?,
         tags,
         drift: drift_policy(drift).unwrap_or_default(),
+        refresh_seconds: refresh.and_then(Tree::text).and_then(|text| text.trim().parse().ok()),
     })
 }
 
