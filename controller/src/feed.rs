@@ -56,7 +56,9 @@ pub(crate) async fn run(
                 }
             }
         };
-        refresh_at = taken.refresh.map(|interval| refresh_at.unwrap_or_else(|| Instant::now() + interval));
+        // A shorter interval counts at once.
+        let next = taken.refresh.map(|interval| Instant::now() + interval);
+        refresh_at = next.map(|next| refresh_at.map_or(next, |at| at.min(next)));
         retry = taken.is_unfinished.then(|| retry.map_or(RETRY_FIRST, |delay| (delay * 2).min(RETRY_LAST)));
         apply(taken, &cx, &queue).await;
     }
