@@ -47,6 +47,7 @@ pub struct Metrics {
     epoch: Gauge<i64, AtomicI64>,
     kill_switch: Gauge<i64, AtomicI64>,
     withheld: Counter<u64, AtomicU64>,
+    streams: Gauge<i64, AtomicI64>,
     dependencies: Family<DependencyLabel, Gauge<i64, AtomicI64>>,
     corrections: Counter<u64, AtomicU64>,
     queue: Family<QueueLabel, Gauge<i64, AtomicI64>>,
@@ -124,6 +125,7 @@ impl Metrics {
             epoch: Gauge::default(),
             kill_switch: Gauge::default(),
             withheld: Counter::default(),
+            streams: Gauge::default(),
             dependencies: Family::default(),
             corrections: Counter::default(),
             queue: Family::default(),
@@ -182,6 +184,8 @@ impl Metrics {
         registry.register("coxswain_kill_switch", "1 where nothing is sent to AWS", self.kill_switch.clone());
         let help = "Calls of AWS that were not sent for want of the lease or by the kill switch";
         registry.register("coxswain_writes_withheld", help, self.withheld.clone());
+        let help = "Those who follow events now, or the changes of services";
+        registry.register("coxswain_streams", help, self.streams.clone());
         let help = "1 where it answered last, by what the controller depends on";
         registry.register("coxswain_dependency_up", help, self.dependencies.clone());
         registry.register("coxswain_drift_corrections", "Updates that undid drift", self.corrections.clone());
@@ -260,6 +264,11 @@ impl Metrics {
     /// Sets how many calls were withheld.
     pub(crate) fn withheld(&self, count: u64) {
         self.withheld.inc_by(count.saturating_sub(self.withheld.get()));
+    }
+
+    /// Sets how many follow.
+    pub(crate) fn streams(&self, count: usize) {
+        self.streams.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Sets what answers.

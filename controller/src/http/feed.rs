@@ -67,6 +67,7 @@ pub(crate) async fn metrics(State(api): State<Api>) -> Result<Response, Problem>
     let words = api.engine.epoch().map(|_| api.board.words()).unwrap_or_default();
     api.metrics.objects(&words);
     api.metrics.queue_depth(api.engine.depth());
+    api.metrics.streams(api.streams.followers());
     api.metrics.withheld(api.engine.withheld());
     api.metrics.dependencies(&super::ready::of(&api).dependencies);
     let text = api.metrics.text().map_err(|error| Problem::unavailable(error.to_string()))?;

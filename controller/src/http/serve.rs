@@ -10,8 +10,10 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
+    time::timeout,
 };
 
 use super::stall::Stalling;
@@ -24,6 +26,10 @@ const HEAD_AT_MOST: usize = 32 * 1024;
 
 /// How long a reader may take nothing of what is written to it.
 const READ_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a request that is under way has to end once the drain has begun: less than any drain lasts, so
+/// that one reader who takes nothing does not make it fail.
+const END_WITHIN: Duration = Duration::from_secs(8);
 
 /// How many connections are served at once; more wait in the kernel's queue.
 const CONNECTIONS_AT_MOST: usize = 256;
@@ -58,7 +64,10 @@ pub async fn serve(listener: TcpListener, router: Router, drain: DrainWatch) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, drain: DrainWatch) {
+async fn connection<S>(stream: S, router: Router, drain: DrainWatch)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -70,10 +79,38 @@ async fn connection(stream: TcpStream, router: Router, drain: DrainWatch) {
         ended = connection.as_mut() => ended,
         () = drain.signalled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            let Ok(ended) = timeout(END_WITHIN, connection).await else {
+                tracing::warn!(within = ?END_WITHIN, "a request was cut: it did not end in time");
+                return;
+            };
+            ended
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::{body::Body, routing::get};
+    use coxswain_runtime::Drain;
+    use futures::stream;
+    use tokio::io::{AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_does_not_hold_the_end_up() {
+        let endless = || async { Body::from_stream(stream::repeat(Ok::<_, Infallible>("more\n"))) };
+        let router = Router::new().route("/", get(endless));
+        let (ours, mut theirs) = duplex(1024);
+        let drain = Drain::new();
+        drop(drain.watch().spawn(connection(ours, router, drain.watch())));
+        theirs.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drain.finish(Duration::from_secs(10)).await.unwrap();
     }
 }

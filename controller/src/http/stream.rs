@@ -47,6 +47,11 @@ impl Streams {
         Self { slots: Arc::new(Semaphore::new(FOLLOWERS_AT_MOST)), drain }
     }
 
+    /// How many follow now.
+    pub(crate) fn followers(&self) -> usize {
+        FOLLOWERS_AT_MOST.saturating_sub(self.slots.available_permits())
+    }
+
     fn slot(&self) -> Result<OwnedSemaphorePermit, Problem> {
         if self.drain.is_signalled() {
             return Err(Problem::unavailable("the controller is ending"));
