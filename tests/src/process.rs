@@ -113,8 +113,13 @@ impl Program {
         self.end_by(Signal::INT).await
     }
 
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)?)
+    }
+
     async fn end_by(&mut self, signal: Signal) -> Result<Option<i32>> {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)?;
+        self.signal(signal)?;
         let what = format!("{} to end after {signal:?}", self.name);
         wait_for(&what, Duration::from_secs(30), async || {
             Ok(self.child.try_wait()?.map(|status| status.code()))

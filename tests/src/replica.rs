@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use http_body_util::Full;
 use hyper::body::Bytes;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -78,6 +79,37 @@ impl Replica {
             let runs = body["images"].to_string().contains(image);
             let is_still = body["sync"] == "Synced" && body["health"] == "Healthy";
             Ok((runs && is_still).then_some(body))
+        })
+        .await
+    }
+
+    /// Stops the process where it stands, as a whole, but not where it holds the directory's lock: there it
+    /// would hold everybody up, which is the price of that kind of store.
+    pub async fn stop(&self) -> Result<()> {
+        let holds = format!(" {} ", self.program.id());
+        wait_for("a moment without the store's lock", Duration::from_secs(10), async || {
+            self.program.signal(Signal::STOP)?;
+            let locks = std::fs::read_to_string("/proc/locks")?;
+            if locks.lines().any(|line| line.contains("FLOCK") && line.contains(&holds)) {
+                self.program.signal(Signal::CONT)?;
+                return Ok(None);
+            }
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) -> Result<()> {
+        self.program.signal(Signal::CONT)
+    }
+
+    /// Waits until it follows that one, by name.
+    pub async fn follows(&self, name: &str) -> Result<()> {
+        wait_for("a replica to follow", TAKEOVER, async || {
+            let (_, body) = self.get("/v1/controller").await?;
+            let is_led = body["leader"].as_str().is_some_and(|leader| leader.starts_with(name));
+            Ok((body["role"] == "follower" && is_led).then_some(()))
         })
         .await
     }

@@ -63,6 +63,31 @@ async fn what_is_asked_of_a_follower_is_done_by_the_leader_which_hands_over_when
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_stood_still_in_a_rollout_finds_that_its_time_is_over_and_follows() -> Result<()> {
+    let picture = Picture::without_controller().await?;
+    let one = Replica::join(&picture, "one").await?;
+    one.leads().await?;
+    let two = Replica::join(&picture, "two").await?;
+    one.settled("api", "api:1.0").await?;
+    picture.edit("api.yaml", "api:1.0", "api:1.1")?;
+    wait_for("a revision to be registered", Duration::from_secs(20), async || {
+        Ok((picture.ecs.revisions("api").await? == 2).then_some(()))
+    })
+    .await?;
+    one.stop().await?;
+    ensure!(two.leads().await? == 2);
+    two.settled("api", "api:1.1").await?;
+    one.go_on()?;
+    one.follows("two/").await?;
+    one.settled("api", "api:1.1").await?;
+    ensure!(picture.ecs.revisions("api").await? == 2, "one revision a version");
+    let deployments = picture.ecs.service_deployments("api").await?;
+    ensure!(deployments.len() == 2, "one deployment a version: {deployments:#?}");
+    ensure!(one.terminate().await? == Some(0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_file_stops_every_write_and_its_removal_lets_them_go_on() -> Result<()> {
     let mut picture = Picture::start().await?;
     picture.settled("api").await?;
