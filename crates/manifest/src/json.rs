@@ -282,7 +282,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok(Tree::new(Data::List(items), self.span_from(start)))
+        Ok(Tree::new(Data::list(items), self.span_from(start)))
     }
 
     fn object(&mut self, depth: usize) -> Parsed<Tree> {
@@ -301,7 +301,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok(Tree::new(Data::Object(entries), self.span_from(start)))
+        Ok(Tree::new(Data::object(entries), self.span_from(start)))
     }
 
     fn member(&mut self, depth: usize, seen: &mut HashMap<String, Span>) -> Parsed<Entry> {

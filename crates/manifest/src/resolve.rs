@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::judge::{Service, faults_of};
+use crate::key::Key;
 use crate::load::{Loaded, in_order};
 use crate::merge::list_key;
 use crate::reference::{self, Values};
@@ -31,6 +32,20 @@ impl Loaded {
         &self,
         parameters: &BTreeMap<String, ParameterValue>,
     ) -> Result<Resolved, Vec<Diagnostic>> {
+        let objects = self.resolve_each(parameters)?.collect();
+        let environment = self.environment.settings.clone().ok_or_else(|| self.diagnostics.clone())?;
+        Ok(Resolved { environment, objects })
+    }
+
+    /// The same, one object after the other, for those who need not hold all of them at once.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn resolve_each<'a>(
+        &'a self,
+        parameters: &'a BTreeMap<String, ParameterValue>,
+    ) -> Result<impl Iterator<Item = (Key, Result<ResolvedService, Vec<Diagnostic>>)> + 'a, Vec<Diagnostic>>
+    {
         let Some(environment) = &self.environment.settings else {
             return Err(self.diagnostics.clone());
         };
@@ -44,9 +59,7 @@ impl Loaded {
             sources: &self.sources,
             parameters,
         };
-        let objects =
-            self.services.iter().map(|service| (service.key.clone(), scope.resolve(service))).collect();
-        Ok(Resolved { environment: environment.clone(), objects })
+        Ok(self.services.iter().map(move |service| (service.key.clone(), scope.resolve(service))))
     }
 }
 

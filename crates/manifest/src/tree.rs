@@ -29,6 +29,21 @@ pub(crate) enum Data {
     Object(Vec<Entry>),
 }
 
+impl Data {
+    /// A list that is complete.
+    pub(crate) fn list(mut items: Vec<Tree>) -> Self {
+        // Most lists are shorter than the four items that a first push makes room for.
+        items.shrink_to_fit();
+        Self::List(items)
+    }
+
+    /// An object that is complete.
+    pub(crate) fn object(mut entries: Vec<Entry>) -> Self {
+        entries.shrink_to_fit();
+        Self::Object(entries)
+    }
+}
+
 /// A member of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {

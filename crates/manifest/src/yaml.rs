@@ -125,8 +125,8 @@ impl Reader<'_> {
     /// next token, which may be another document's.
     fn close(&mut self) {
         let (data, start) = match self.stack.pop() {
-            Some(Frame::List { start, items }) => (Data::List(items), start),
-            Some(Frame::Object { start, entries, .. }) => (Data::Object(entries), start),
+            Some(Frame::List { start, items }) => (Data::list(items), start),
+            Some(Frame::Object { start, entries, .. }) => (Data::object(entries), start),
             None => return,
         };
         let end = self.end.max(start.end);
