@@ -234,8 +234,8 @@ impl Handle {
     /// another replica leads.
     pub fn stands(&self, key: &Key) -> Option<Result<String, Reason>> {
         let office = self.office.borrow();
-        let stands = office.as_ref()?.cx.desired.get(key);
-        Some(stands.map(|desired| desired.revision.clone()).map_err(|error| error.reason()))
+        let stands = office.as_ref()?.cx.desired.revision(key);
+        Some(stands.map(|revision| revision.to_string()).map_err(|error| error.reason()))
     }
 }
 

@@ -8,13 +8,13 @@ use std::{
 use coxswain_manifest::{Diagnostic, Key};
 use coxswain_plan::{Desired, Reason};
 
-use crate::phase::PhaseError;
+use crate::{at_rest::AtRest, phase::PhaseError};
 
 /// What the manifests ask of one object, or why nothing can be sent as they are.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
     /// It can be compared with what is live.
-    Usable(Arc<Desired>),
+    Usable(Asked),
     /// Not before the manifest, or what it refers to, is mended.
     Blocked {
         /// `ReferenceUnresolved` or `InvalidManifest`.
@@ -28,12 +28,30 @@ impl Wanted {
     /// Whether both ask the same, whatever the revision of the manifests that they came from.
     fn asks_as(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Usable(one), Self::Usable(other)) => {
-                let one = Desired { revision: other.revision.clone(), ..(**one).clone() };
-                one == **other
-            }
+            (Self::Usable(one), Self::Usable(other)) => one.desired == other.desired,
             (one, other) => one == other,
         }
+    }
+}
+
+/// What a manifest asks, kept small.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    revision: Arc<str>,
+    /// Without its revision: the same manifest in another revision of the whole is the same text.
+    desired: AtRest<Desired>,
+}
+
+impl Asked {
+    /// Keeps it.
+    pub fn new(mut desired: Desired) -> Self {
+        let revision = std::mem::take(&mut desired.revision).into();
+        Self { revision, desired: AtRest::new(desired) }
+    }
+
+    /// It, as it was.
+    pub fn desired(&self) -> Desired {
+        Desired { revision: self.revision.to_string(), ..self.desired.get() }
     }
 }
 
@@ -49,8 +67,20 @@ impl DesiredState {
     /// # Errors
     /// [`PhaseError::Orphaned`] where nothing is asked, [`PhaseError::Blocked`] where it cannot be used.
     pub fn get(&self, key: &Key) -> Result<Arc<Desired>, PhaseError> {
+        self.asked(key).map(|asked| Arc::new(asked.desired()))
+    }
+
+    /// The revision of the manifest that asks it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn revision(&self, key: &Key) -> Result<Arc<str>, PhaseError> {
+        self.asked(key).map(|asked| asked.revision)
+    }
+
+    fn asked(&self, key: &Key) -> Result<Asked, PhaseError> {
         match self.all().get(key) {
-            Some(Wanted::Usable(desired)) => Ok(desired.clone()),
+            Some(Wanted::Usable(asked)) => Ok(asked.clone()),
             Some(Wanted::Blocked { reason, diagnostics }) => {
                 Err(PhaseError::Blocked { reason: *reason, diagnostics: diagnostics.clone() })
             }

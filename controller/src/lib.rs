@@ -7,6 +7,7 @@
 pub mod act;
 mod announce;
 pub mod app;
+mod at_rest;
 pub mod authority;
 pub mod aws;
 pub mod config;

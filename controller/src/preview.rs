@@ -62,7 +62,7 @@ async fn look(
     clock: &dyn Clock,
 ) -> Result<Preview, PhaseError> {
     let desired = match wanted {
-        Wanted::Usable(desired) => desired,
+        Wanted::Usable(asked) => Arc::new(asked.desired()),
         Wanted::Blocked { reason, diagnostics } => return Err(PhaseError::Blocked { reason, diagnostics }),
     };
     let observed = observe(&desired, record, observers, aws).await?;

@@ -10,7 +10,7 @@ use coxswain_plan::{RECORD_SCHEMA, Record};
 use coxswain_store::{Expect, Path, PathError, Store, StoreError};
 use serde_json::Value;
 
-use crate::{authority::Authority, phase::PhaseError};
+use crate::{at_rest::AtRest, authority::Authority, phase::PhaseError};
 
 /// The records of all objects.
 ///
@@ -31,7 +31,8 @@ pub struct Records {
 
 #[derive(Debug, Clone)]
 struct Cached {
-    record: Record,
+    record: AtRest<Record>,
+    epoch: u64,
     version: Expect,
 }
 
@@ -58,7 +59,7 @@ impl Records {
     /// later term than ours has written it.
     pub async fn get(&self, key: &Key) -> Result<Record, PhaseError> {
         if let Some(cached) = self.cached(key) {
-            return Ok(cached.record);
+            return Ok(cached.record.get());
         }
         let path = path(key)?;
         let entry = self.store.get(&path).await.map_err(|error| read_error(&path, error))?;
@@ -72,7 +73,7 @@ impl Records {
             return Err(PhaseError::Late { ours, theirs: record.epoch });
         }
         let version = Expect::from(entry.as_ref());
-        self.remember(Cached { record: record.clone(), version });
+        self.remember(&record, version);
         Ok(record)
     }
 
@@ -85,7 +86,7 @@ impl Records {
         let path = path(&record.key)?;
         let version = match self.cached(&record.key) {
             // Another term alone is no change: a new leader does not write what stands.
-            Some(cached) if says_the_same(&cached.record, record) => return Ok(()),
+            Some(cached) if cached.record.is(&Record { epoch: cached.epoch, ..record.clone() }) => return Ok(()),
             Some(cached) => cached.version,
             None => Expect::from(self.store.get(&path).await?.as_ref()),
         };
@@ -96,7 +97,7 @@ impl Records {
         let bytes =
             serde_json::to_vec_pretty(record).map_err(|error| unreadable(&path, error.to_string()))?;
         let version = self.store.put(&path, bytes, version).await?;
-        self.remember(Cached { record: record.clone(), version: Expect::Version(version) });
+        self.remember(record, Expect::Version(version));
         Ok(())
     }
 
@@ -113,18 +114,14 @@ impl Records {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn remember(&self, cached: Cached) {
-        let key = cached.record.key.clone();
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(key, cached);
+    fn remember(&self, record: &Record, version: Expect) {
+        let cached = Cached { record: AtRest::new(record.clone()), epoch: record.epoch, version };
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(record.key.clone(), cached);
     }
 
     fn forget(&self, key: &Key) {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
-}
-
-fn says_the_same(one: &Record, other: &Record) -> bool {
-    *one == Record { epoch: one.epoch, ..other.clone() }
 }
 
 fn path(key: &Key) -> Result<Path, PhaseError> {

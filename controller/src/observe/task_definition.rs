@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::unreadable;
 use crate::{
+    at_rest::AtRest,
     aws::{Aws, AwsError, Operation},
     phase::PhaseError,
 };
@@ -21,7 +22,7 @@ const KEPT: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct TaskDefinitions {
     aws: Arc<dyn Aws>,
-    known: Mutex<HashMap<String, Arc<LiveTaskDefinition>>>,
+    known: Mutex<HashMap<String, AtRest<LiveTaskDefinition>>>,
 }
 
 impl TaskDefinitions {
@@ -32,7 +33,7 @@ impl TaskDefinitions {
     /// The revision of that ARN; without a definition where ECS has none any more.
     pub(super) async fn get(&self, arn: &str) -> Result<LiveTaskDefinition, PhaseError> {
         if let Some(known) = self.known(arn) {
-            return Ok(known.as_ref().clone());
+            return Ok(known.get());
         }
         let Some(answer) = describe(self.aws.as_ref(), arn).await? else {
             return Ok(LiveTaskDefinition { arn: arn.to_owned(), ..LiveTaskDefinition::default() });
@@ -43,7 +44,7 @@ impl TaskDefinitions {
         Ok(definition)
     }
 
-    fn known(&self, arn: &str) -> Option<Arc<LiveTaskDefinition>> {
+    fn known(&self, arn: &str) -> Option<AtRest<LiveTaskDefinition>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
     }
 
@@ -52,7 +53,7 @@ impl TaskDefinitions {
         if known.len() >= KEPT {
             known.clear();
         }
-        known.insert(definition.arn.clone(), Arc::new(definition));
+        known.insert(definition.arn.clone(), AtRest::new(definition));
     }
 }
 

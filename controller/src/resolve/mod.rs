@@ -4,7 +4,7 @@ mod image;
 mod param;
 mod references;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use coxswain_manifest::{Code, Diagnostic, Key, Loaded};
 use coxswain_plan::{Desired, Reason};
@@ -12,7 +12,7 @@ use coxswain_plan::{Desired, Reason};
 use references::Looked;
 pub use references::{References, StoredValue};
 
-use crate::desired::Wanted;
+use crate::desired::{Asked, Wanted};
 
 /// Every object of a bundle, resolved as far as the values go.
 ///
@@ -23,12 +23,14 @@ pub fn resolve(
     references: &References,
     revision: &str,
 ) -> Result<BTreeMap<Key, Wanted>, Vec<Diagnostic>> {
-    let resolved = loaded.resolve(&references.values())?;
+    let values = references.values();
+    // One after the other: all of them in full, for the moment, would weigh more than all that is kept.
+    let objects = loaded.resolve_each(&values)?;
     let wanted = |object: Result<_, Vec<Diagnostic>>| match object {
-        Ok(service) => Wanted::Usable(Arc::new(Desired::new(&service, revision))),
+        Ok(service) => Wanted::Usable(Asked::new(Desired::new(&service, revision))),
         Err(diagnostics) => Wanted::Blocked { reason: reason(&diagnostics), diagnostics },
     };
-    Ok(resolved.objects.into_iter().map(|(key, object)| (key, wanted(object))).collect())
+    Ok(objects.map(|(key, object)| (key, wanted(object))).collect())
 }
 
 /// What only waits for a value is told from what is wrong.

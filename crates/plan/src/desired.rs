@@ -7,6 +7,7 @@ use coxswain_ecs_model::{
     rollout_digest, task_definition_digest,
 };
 use coxswain_manifest::{Count, DriftPolicy, Key, ResolvedService};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::record::Sent;
@@ -21,7 +22,7 @@ pub const OWNER_TAG: &str = "coxswain.dev/environment";
 pub const DIGEST_TAG: &str = "coxswain.dev/digest";
 
 /// What the manifests ask of one service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Desired {
     /// Which object.
     pub key: Key,
