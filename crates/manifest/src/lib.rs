@@ -53,7 +53,8 @@ pub use key::{InvalidKey, Key, Kind};
 pub use load::{Loaded, load};
 pub use render::render;
 pub use resolved::{
-    Count, DriftPolicy, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
+    Count, DriftPolicy, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedObject,
+    ResolvedService,
 };
 pub use schema::schema;
 pub use settings::{Setting, SettingsFault, read_settings};

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::judge::{Service, faults_of};
-use crate::key::Key;
 use crate::load::{Loaded, in_order};
 use crate::merge::list_key;
 use crate::reference::{self, Values};
 use crate::resolved::{
-    Count, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedService,
+    Count, EnvironmentSettings, Origin, OriginSource, ParameterValue, Resolved, ResolvedObject,
+    ResolvedService,
 };
 use crate::source::{Location, Sources, Span};
 use crate::tree::{Data, Tree};
@@ -44,8 +44,7 @@ impl Loaded {
     pub fn resolve_each<'a>(
         &'a self,
         parameters: &'a BTreeMap<String, ParameterValue>,
-    ) -> Result<impl Iterator<Item = (Key, Result<ResolvedService, Vec<Diagnostic>>)> + 'a, Vec<Diagnostic>>
-    {
+    ) -> Result<impl Iterator<Item = ResolvedObject> + 'a, Vec<Diagnostic>> {
         let Some(environment) = &self.environment.settings else {
             return Err(self.diagnostics.clone());
         };

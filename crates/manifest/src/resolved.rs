@@ -53,6 +53,9 @@ pub struct EnvironmentSettings {
     pub refresh_seconds: Option<u32>,
 }
 
+/// An object's key, and what is wanted of it or what is wrong with it.
+pub type ResolvedObject = (Key, Result<ResolvedService, Vec<Diagnostic>>);
+
 /// What happens when the live state has moved away from the manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
