@@ -8,6 +8,8 @@
 //! takes what the one before it made, so that the order cannot be wrong; each may end the look early,
 //! and there is one exit, where the status is written.
 
+use std::sync::Arc;
+
 use coxswain_manifest::Key;
 use coxswain_plan::{Breach, Policy, check, plan};
 use coxswain_runtime::NextLook;
@@ -41,13 +43,13 @@ async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseE
     let record = cx.records.get(key).await?;
     let wish = cx.intents.wish(key);
 
-    let observed = observe::service(&desired, &record, cx).await?;
+    let observed = Arc::new(observe::service(&desired, &record, cx).await?);
     report.observed = Some(observed.clone());
 
     // What nobody may send is not tried again either; the wish waits.
     let policy = Policy { retry: wish.is_retry() && !stopped, stopped, ..cx.policy.clone() };
     let now = cx.clock.now();
-    let plan = plan(&desired, &record, &observed, &policy, now);
+    let plan = Arc::new(plan(&desired, &record, &observed, &policy, now));
     report.plan = Some(plan.clone());
     second_opinion(&check(&plan, &desired, &record, &observed, &policy, now))?;
 

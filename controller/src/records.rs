@@ -86,7 +86,9 @@ impl Records {
         let path = path(&record.key)?;
         let version = match self.cached(&record.key) {
             // Another term alone is no change: a new leader does not write what stands.
-            Some(cached) if cached.record.is(&Record { epoch: cached.epoch, ..record.clone() }) => return Ok(()),
+            Some(cached) if cached.record.is(&Record { epoch: cached.epoch, ..record.clone() }) => {
+                return Ok(());
+            }
             Some(cached) => cached.version,
             None => Expect::from(self.store.get(&path).await?.as_ref()),
         };

@@ -40,9 +40,9 @@ pub struct Report {
     /// What the manifests ask, where they could be used.
     pub desired: Option<Arc<Desired>>,
     /// What was seen, where ECS answered.
-    pub observed: Option<Observed>,
+    pub observed: Option<Arc<Observed>>,
     /// What was decided.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// The API names of the steps that were carried out, in order.
     pub done: Vec<&'static str>,
     /// Whether the kill switch was set.

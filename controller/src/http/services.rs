@@ -2,10 +2,14 @@
 
 use axum::{
     Json,
+    body::Body,
     extract::{Path, State},
+    http::header::CONTENT_TYPE,
+    response::IntoResponse,
 };
 use coxswain_manifest::Key;
 use coxswain_plan::Reason;
+use futures::{StreamExt as _, stream};
 
 use super::{
     Api,
@@ -17,10 +21,30 @@ use crate::{
     status::{ServiceStatus, is_of},
 };
 
-/// `GET /v1/services`
-pub(crate) async fn list(State(api): State<Api>) -> Json<Document<ServiceList>> {
-    let items = api.board.services().into_iter().map(|status| as_of_now(&api, status)).collect();
-    Json(Document::new(ServiceList { items }))
+/// Services that are written out together.
+const TOGETHER: usize = 50;
+
+/// `GET /v1/services`, written out piece by piece: all of it at once, as values and then as text, is several
+/// times what the controller keeps of the services.
+pub(crate) async fn list(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let failed = |error: serde_json::Error| Problem::unavailable(format!("the list is not written: {error}"));
+    let frame = serde_json::to_string(&Document::new(ServiceList { items: Vec::new() })).map_err(failed)?;
+    let (head, tail) = frame.split_at(frame.len().saturating_sub("]}".len()));
+    let (head, tail) = (head.to_owned(), tail.to_owned());
+    let services = stream::iter(api.board.services().enumerate()).chunks(TOGETHER);
+    let pieces = services.map(move |services| {
+        let mut piece = String::new();
+        for (index, status) in services {
+            if index > 0 {
+                piece.push(',');
+            }
+            piece.push_str(&serde_json::to_string(&as_of_now(&api, status))?);
+        }
+        Ok::<_, serde_json::Error>(piece)
+    });
+    let ends = |text: String| stream::once(async { Ok(text) });
+    let body = Body::from_stream(ends(head).chain(pieces).chain(ends(tail)));
+    Ok(([(CONTENT_TYPE, "application/json")], body))
 }
 
 /// `GET /v1/services/{name}`

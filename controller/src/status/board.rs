@@ -52,6 +52,8 @@ struct Object {
     history: Kept<History>,
     /// Whether this process has looked at it.
     was_seen: bool,
+    /// The status in two words, for those who count objects.
+    words: (Sync, Health),
 }
 
 impl Object {
@@ -60,6 +62,7 @@ impl Object {
             status: Kept::unread(unseen(&key.environment, &key.name)),
             history: Kept::unread(History::default()),
             was_seen: false,
+            words: (Sync::Unknown, Health::Unknown),
         }
     }
 }
@@ -77,9 +80,12 @@ impl StatusBoard {
         }
     }
 
-    /// Every object, by name; those not looked at since the start are Unknown.
-    pub fn services(&self) -> Vec<ServiceStatus> {
-        self.objects().iter().map(|(key, object)| current(key, object)).collect()
+    /// Every object, by name, as they are now; those not looked at since the start are Unknown.
+    ///
+    /// Each is read back when it is asked for: a thousand at once weigh more than all else.
+    pub fn services(&self) -> impl Iterator<Item = ServiceStatus> + Send + use<> {
+        let objects = self.objects().clone();
+        objects.into_iter().map(|(key, object)| current(&key, &object))
     }
 
     /// The service of that name.
@@ -99,26 +105,22 @@ impl StatusBoard {
 
     /// The two words of every object.
     pub fn words(&self) -> Vec<(Sync, Health)> {
-        let words = |object: &Object| {
-            let status = &object.status.value;
-            if object.was_seen { (status.sync, status.health) } else { (Sync::Unknown, Health::Unknown) }
-        };
-        self.objects().values().map(words).collect()
+        self.objects().values().map(|object| object.words).collect()
     }
 
     /// The rollouts of one service, newest first.
     pub async fn history(&self, key: &Key) -> Vec<Entry> {
         let mut object = self.object_of(key);
         object.history.load(Part::History, key, &self.memory).await;
-        let status = object.was_seen.then_some(&object.status.value);
-        object.history.value.with_current(status)
+        let status = object.was_seen.then(|| object.status.value());
+        object.history.value().with_current(status.as_ref())
     }
 
     /// The rollout whose tasks died of that task's cause.
     pub async fn rollout_of_task(&self, key: &Key, task_arn: &str) -> Option<Entry> {
         let mut object = self.object_of(key);
         object.history.load(Part::History, key, &self.memory).await;
-        object.history.value.of_task(task_arn).cloned()
+        object.history.value().of_task(task_arn).cloned()
     }
 
     /// What is said of the manifests.
@@ -169,6 +171,7 @@ impl StatusBoard {
     pub(super) fn take_over(&self, key: &Key, status: ServiceStatus) {
         let mut objects = self.objects();
         let object = objects.entry(key.clone()).or_insert_with(|| Object::new(key));
+        object.words = (status.sync, status.health);
         object.status = Kept::unread(status);
         object.was_seen = true;
     }
@@ -214,20 +217,21 @@ impl Reporter for StatusBoard {
         object.status.load(Part::Status, &key, &self.memory).await;
         object.history.load(Part::History, &key, &self.memory).await;
 
-        let before = object.status.value.clone();
+        let before = object.status.value();
         let after = derive(&before, &report);
-        let mut history = object.history.value.clone();
+        let mut history = object.history.value();
         if history.add(report.plan.as_ref().map_or(&[], |plan| plan.events.as_slice())) {
             object.history.change(history);
         }
         object.history.save(Part::History, &key, &self.memory).await;
         if after.says_the_same(&before) {
-            object.status.value = after.clone();
+            object.status.renew(after.clone());
         } else {
             object.status.change(after.clone());
         }
         object.status.save(Part::Status, &key, &self.memory).await;
         object.was_seen = true;
+        object.words = (after.sync, after.health);
         self.objects().insert(key, object);
 
         self.tell(&before, &after, &report);
@@ -311,7 +315,7 @@ impl StatusBoard {
 
 /// What is said of an object now: nothing of before the start, which may no longer hold.
 fn current(key: &Key, object: &Object) -> ServiceStatus {
-    if object.was_seen { object.status.value.clone() } else { unseen(&key.environment, &key.name) }
+    if object.was_seen { object.status.value() } else { unseen(&key.environment, &key.name) }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

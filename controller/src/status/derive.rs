@@ -60,7 +60,7 @@ pub(crate) fn derive(before: &ServiceStatus, report: &Report) -> ServiceStatus {
         status.differences.clear();
         status.steps.clear();
     }
-    let mut found = found(report.plan.as_ref(), report.error.as_ref(), now);
+    let mut found = found(report.plan.as_deref(), report.error.as_ref(), now);
     if report.plan.is_none() {
         found.extend(stopped(before, report.is_stopped));
     }

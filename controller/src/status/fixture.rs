@@ -1,5 +1,7 @@
 //! Reports as a controller makes them, for tests.
 
+use std::sync::Arc;
+
 use coxswain_ecs_model::{Effect, FieldDifference, Owner, canonical_service};
 use coxswain_manifest::Key;
 use coxswain_plan::{
@@ -62,13 +64,13 @@ pub(crate) fn in_sync(second: i64) -> Report {
         look_again_at: None,
     };
     let mut report = Report::begin(&key(), now);
-    report.observed = Some(Observed {
+    report.observed = Some(Arc::new(Observed {
         seen_at: now,
         service: Live::Active(Box::new(live(now))),
         service_deployments: None,
         cause: None,
-    });
-    report.plan = Some(plan);
+    }));
+    report.plan = Some(Arc::new(plan));
     report
 }
 
@@ -123,7 +125,7 @@ pub(crate) fn drifted(second: i64) -> Report {
             Effect::NewRevision,
         ),
     ];
-    let plan = report.plan.as_mut().unwrap();
+    let plan = Arc::make_mut(report.plan.as_mut().unwrap());
     plan.conditions[0] =
         condition(ConditionType::Synced, false, Reason::Drifted, "desiredCount and 1 more differ");
     plan.steps = vec![PlannedStep {
@@ -154,7 +156,7 @@ pub(crate) fn failed(second: i64) -> Report {
         exit_code: Some(2),
         container_reason: None,
     };
-    let plan = report.plan.as_mut().unwrap();
+    let plan = Arc::make_mut(report.plan.as_mut().unwrap());
     plan.record.hold = Some(Hold {
         rollout: digest('b').parse().unwrap(),
         reason: Reason::CircuitBreakerRolledBack,

@@ -5,11 +5,12 @@ use coxswain_store::{StoreError, Version};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::memory::{Memory, MemoryError, Part};
+use crate::at_rest::AtRest;
 
 /// A value and what is known of its entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept<T> {
-    pub(crate) value: T,
+    value: AtRest<T>,
     entry: EntryState,
     /// Whether the value has changes that the store does not.
     is_dirty: bool,
@@ -25,10 +26,15 @@ enum EntryState {
     Unreadable,
 }
 
-impl<T: Serialize + DeserializeOwned + Sync> Kept<T> {
+impl<T: Clone + PartialEq + Serialize + DeserializeOwned + Sync> Kept<T> {
     /// A value whose entry has not been read.
     pub(crate) fn unread(value: T) -> Self {
-        Self { value, entry: EntryState::Unread, is_dirty: false }
+        Self { value: AtRest::new(value), entry: EntryState::Unread, is_dirty: false }
+    }
+
+    /// The value.
+    pub(crate) fn value(&self) -> T {
+        self.value.get()
     }
 
     /// Reads the entry, once; the value is then what the store has.
@@ -38,7 +44,7 @@ impl<T: Serialize + DeserializeOwned + Sync> Kept<T> {
         }
         match memory.read(part, key).await {
             Ok(Some((value, version))) => {
-                self.value = value;
+                self.value = AtRest::new(value);
                 self.entry = EntryState::Known(Some(version));
             }
             Ok(None) => self.entry = EntryState::Known(None),
@@ -60,8 +66,13 @@ impl<T: Serialize + DeserializeOwned + Sync> Kept<T> {
 
     /// Puts another value in its place, to be written by [`Self::save`].
     pub(crate) fn change(&mut self, value: T) {
-        self.value = value;
+        self.renew(value);
         self.is_dirty = true;
+    }
+
+    /// Puts another value in its place, which is not worth writing by itself.
+    pub(crate) fn renew(&mut self, value: T) {
+        self.value = AtRest::new(value);
     }
 
     /// Writes the value where the store does not have it; what fails is tried again the next time.
@@ -70,7 +81,7 @@ impl<T: Serialize + DeserializeOwned + Sync> Kept<T> {
         if !self.is_dirty {
             return;
         }
-        match memory.write(part, key, &self.value, known.as_ref()).await {
+        match memory.write(part, key, &self.value(), known.as_ref()).await {
             Ok(version) => {
                 self.entry = EntryState::Known(Some(version));
                 self.is_dirty = false;

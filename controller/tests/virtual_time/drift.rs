@@ -72,7 +72,7 @@ async fn an_earlier_good_revision_is_an_emergency_rollback_held_and_not_correcte
     pass(Duration::from_mins(2)).await;
     stage.ecs("UpdateService", json!({"cluster": "dev", "service": "api", "taskDefinition": "api:1"})).await;
     let report = stage.held("api").await;
-    assert_eq!(report.plan.unwrap().record.hold.unwrap().reason, Reason::EmergencyRollback);
+    assert_eq!(report.plan.unwrap().record.hold.clone().unwrap().reason, Reason::EmergencyRollback);
     pass(Duration::from_mins(30)).await;
     assert!(stage.live("api").await["taskDefinition"].as_str().unwrap().ends_with("/api:1"));
 

@@ -56,7 +56,7 @@ async fn a_version_that_crashes_is_rolled_back_and_held_with_its_cause_and_never
 
     stage.write("api.yaml", &service("api", "api:broken", ""));
     let report = stage.held("api").await;
-    let hold = report.plan.unwrap().record.hold.unwrap();
+    let hold = report.plan.unwrap().record.hold.clone().unwrap();
     assert_eq!(hold.reason, Reason::CircuitBreakerRolledBack);
     let cause = hold.cause.unwrap();
     assert_eq!(cause.stop_code.as_deref(), Some("EssentialContainerExited"));
@@ -116,7 +116,7 @@ async fn a_first_version_that_crashes_is_held_and_says_that_nothing_was_there_to
     stage.write("api.yaml", &service("api", "api:broken", ""));
     let _running = stage.start();
     let report = stage.held("api").await;
-    let hold = report.plan.unwrap().record.hold.unwrap();
+    let hold = report.plan.unwrap().record.hold.clone().unwrap();
     assert!(hold.message.to_lowercase().contains("rollback candidate"), "{}", hold.message);
     pass(Duration::from_hours(1)).await;
     assert_eq!(stage.rollouts("api").await.len(), 1);
