@@ -45,7 +45,12 @@ fn active(state: &mut State, service: &mut Service, now: Time) {
     if shift::advance(state, service, now) {
         shift::scale(state, service, now);
         service.steady_said = None;
+        let listed = service.deployments.len();
         completion::drop_empty_deployments(state, service, now);
+        if service.deployments.len() < listed {
+            // A stage may have waited for just that, and nothing else may wake the service.
+            state.agenda.look_at(&service.key);
+        }
         return;
     }
     let Some(primary) = service.deployments.first().map(|primary| primary.number) else { return };

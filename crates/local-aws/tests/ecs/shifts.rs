@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coxswain_local_aws::{Clock, Config, Script, Switches};
+use coxswain_local_aws::{Clock, Config, Script, Switches, Timing};
 use serde_json::{Value, json};
 
 use crate::lab::{Lab, create_request, with};
@@ -333,4 +333,18 @@ async fn load_balancers_that_cannot_shift_are_refused_in_ecs_words() {
         assert_eq!(code, "InvalidParameterException");
         assert!(message.contains(words), "{message}");
     }
+}
+
+/// Where tasks settle at once, no alarm of theirs wakes the service when the failed revision is gone.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_ends_by_itself_though_no_task_wakes_the_service() {
+    let timing = Timing { healthy_after: Duration::from_secs(1), ..Timing::default() };
+    let lab = Lab::with(Config { timing, ..Config::default() }).await;
+    start(&lab, 1, blue_green(60)).await;
+    roll(&lab, "web:2").await;
+    let baking = lab.until_stage("BAKE_TIME").await;
+    lab.pass(MINUTE).await;
+    lab.call("StopServiceDeployment", json!({"serviceDeploymentArn": baking["serviceDeploymentArn"]})).await;
+    lab.pass(Duration::from_secs(30)).await;
+    assert_eq!(lab.newest_deployment().await["status"], "ROLLBACK_SUCCESSFUL");
 }
