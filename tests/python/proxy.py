@@ -5,6 +5,7 @@ by its target, S3 by method, path, query and headers.
 """
 
 import collections
+import hashlib
 import http.client
 import http.server
 import json
@@ -120,7 +121,10 @@ class Proxy:
         url = f"http://{client.headers['host']}{client.path}"
         request = botocore.awsrequest.AWSRequest(client.command, url, data=body, headers=headers)
         request.context["timestamp"] = client.headers["x-amz-date"]
-        hashed = client.headers.get("x-amz-content-sha256") or signer.payload(request)
+        real = hashlib.sha256(body).hexdigest()
+        hashed = client.headers.get("x-amz-content-sha256", real)
+        if hashed not in (real, "UNSIGNED-PAYLOAD") and not hashed.startswith("STREAMING-"):
+            return [f"the body of {client.command} {client.path} is not the one that was signed"]
         canonical = "\n".join(
             [
                 client.command,

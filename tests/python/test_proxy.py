@@ -57,6 +57,19 @@ def test_a_signature_by_another_key_is_wrong(proxy, service):
     assert "the signature is wrong" in proxy.seen[0].problems[0]
 
 
+def test_a_body_that_is_not_the_one_that_was_signed_is_found(proxy):
+    proxy.seen.clear()
+    s3 = client(proxy, "s3")
+    s3.create_bucket(Bucket="changed", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def change(request, **_):
+        request.body = b"two"
+
+    s3.meta.events.register("before-send.s3.PutObject", change)
+    s3.put_object(Bucket="changed", Key="a", Body=b"one")
+    assert "is not the one that was signed" in proxy.seen[-1].problems[0]
+
+
 @pytest.mark.parametrize(
     ("method", "target", "headers", "problem"),
     [
