@@ -61,7 +61,7 @@ impl Live {
     /// A line for each object whose words or sentence changed.
     fn lines(&mut self, terminal: &mut Terminal) -> Result<(), Failure> {
         let mut now = vec![("source".to_owned(), source(&self.board.source_status()))];
-        now.extend(self.board.services().iter().map(|status| (status.object(), service(status))));
+        now.extend(self.board.services().map(|status| (status.object(), service(&status))));
         for (object, words) in now {
             if words.is_empty() || self.said.get(&object) == Some(&words) {
                 continue;
@@ -76,7 +76,7 @@ impl Live {
     fn redraw(&mut self, terminal: &mut Terminal) -> Result<(), Failure> {
         let source_line =
             fitted(&format!("source  {}", source(&self.board.source_status())), terminal_width());
-        let services = self.board.services();
+        let services: Vec<_> = self.board.services().collect();
         let mut text = format!("\n{source_line}\n");
         if !services.is_empty() {
             text.push_str(&table(&services, false, terminal).render(terminal, true));
