@@ -51,7 +51,7 @@ pub(crate) async fn run(
 
 fn row(entry: &Entry, is_wide: bool, terminal: &Terminal) -> Vec<String> {
     let style = match entry.outcome {
-        Outcome::InProgress => YELLOW,
+        Outcome::InProgress | Outcome::Superseded => YELLOW,
         Outcome::Succeeded => GREEN,
         Outcome::Failed => RED,
     };

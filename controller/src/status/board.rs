@@ -220,7 +220,8 @@ impl Reporter for StatusBoard {
         let before = object.status.value();
         let after = derive(&before, &report);
         let mut history = object.history.value();
-        if history.add(report.plan.as_ref().map_or(&[], |plan| plan.events.as_slice())) {
+        let ends = report.plan.iter().flat_map(|plan| plan.record.ends.iter().chain(&plan.events));
+        if history.add(ends) {
             object.history.change(history);
         }
         object.history.save(Part::History, &key, &self.memory).await;

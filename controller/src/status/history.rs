@@ -19,6 +19,8 @@ pub enum Outcome {
     Succeeded,
     /// It ended otherwise, and what it rolled out is held.
     Failed,
+    /// Another deployment replaced it before it had ended.
+    Superseded,
 }
 
 impl Outcome {
@@ -28,6 +30,7 @@ impl Outcome {
             Self::InProgress => "InProgress",
             Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
+            Self::Superseded => "Superseded",
         }
     }
 }
@@ -74,7 +77,11 @@ impl Entry {
             deployment_id: end.deployment_id.clone(),
             started_at: end.started_at,
             ended_at: Some(event.at),
-            outcome: if end.succeeded { Outcome::Succeeded } else { Outcome::Failed },
+            outcome: match event.reason {
+                _ if end.succeeded => Outcome::Succeeded,
+                Reason::Superseded => Outcome::Superseded,
+                _ => Outcome::Failed,
+            },
             reason: event.reason,
             message: event.message.clone(),
             cause: end.cause.clone(),
@@ -115,9 +122,9 @@ impl History {
     ///
     /// # Guarantees
     /// The same end told twice is one entry, so a process that dies after writing it may tell it again.
-    pub(crate) fn add(&mut self, events: &[Event]) -> bool {
+    pub(crate) fn add<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) -> bool {
         let mut changed = false;
-        for entry in events.iter().filter_map(Entry::of) {
+        for entry in events.into_iter().filter_map(Entry::of) {
             if !self.entries.iter().any(|known| known.is_the_same(&entry)) {
                 self.entries.insert(0, entry);
                 changed = true;

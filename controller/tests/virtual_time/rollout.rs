@@ -6,7 +6,7 @@ use coxswain_controller::intents::{INTENT_SCHEMA, Intent, IntentKind};
 use coxswain_local_aws::Script;
 use coxswain_plan::{ConditionType, Reason};
 
-use crate::stage::{Stage, holds, pass, service};
+use crate::stage::{Reports, Stage, holds, pass, service};
 
 /// A version that ends by itself right after its start.
 fn crashes() -> Script {
@@ -44,6 +44,28 @@ async fn an_edited_image_rolls_once_and_an_edit_back_registers_nothing() {
     stage.settled("api", "3.0").await;
     assert_eq!((stage.revisions("api").await, stage.rollouts("api").await.len()), (2, 3));
     assert_eq!(stage.writes().iter().filter(|&&name| name == "UpdateService").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_a_newer_edit_replaces_ends_as_superseded_and_is_not_held() {
+    let stage = Stage::new().await;
+    stage.write("api.yaml", &service("api", "api:1.0", ""));
+    let _running = stage.start();
+    stage.settled("api", "1.0").await;
+    stage.write("api.yaml", &service("api", "api:1.1", ""));
+    let is_under_way = |reports: &Reports| {
+        let report = reports.of("api")?;
+        let rollout = report.plan?.record.in_flight.clone()?;
+        (rollout.revision == "2.0" && rollout.deployment_id.is_some()).then_some(())
+    };
+    stage.reports.until("the second rollout to be under way", is_under_way).await;
+    stage.write("api.yaml", &service("api", "api:1.2", ""));
+    let report = stage.settled("api", "3.0").await;
+    assert!(!holds(&report, ConditionType::Held));
+    let record = report.plan.unwrap().record.clone();
+    let ends: Vec<_> =
+        record.ends.iter().map(|end| (end.rollout.as_ref().unwrap().revision.as_str(), end.reason)).collect();
+    assert_eq!(ends, [("2.0", Reason::Superseded), ("3.0", Reason::RolloutCompleted)]);
 }
 
 #[tokio::test(start_paused = true)]

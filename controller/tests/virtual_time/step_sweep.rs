@@ -225,7 +225,10 @@ pub(crate) async fn standing(stage: &Stage) -> Value {
     let revision = |arn: &Value| arn.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let deployments = live["deployments"].as_array().unwrap();
     let record = stage.record("api").await.unwrap();
+    let board = StatusBoard::new(Arc::new(stage.store.clone()), Arc::default(), stage.clock.now());
+    let history = board.history(&Stage::key("api")).await;
     json!({
+        "history": history.iter().map(|entry| (&entry.revision, entry.reason)).collect::<Vec<_>>(),
         "revisions": stage.revisions("api").await,
         "rollouts": stage.rollouts("api").await,
         "service": {

@@ -59,6 +59,7 @@ reasons! {
     AlarmTripped: "An alarm stopped the rollout.", "Mend the cause and edit the manifest, or: cox retry service/NAME.";
     RolloutStopped: "Somebody stopped the rollout.", "Edit the manifest, or: cox retry service/NAME.";
     RolloutFailed: "The rollout ended without success.", "Mend the cause and edit the manifest, or: cox retry service/NAME.";
+    Superseded: "Another deployment replaced the rollout before it had ended.", "";
     ProgressDeadlineExceeded: "The rollout takes longer than its progress deadline.", "Look at the tasks: cox describe service/NAME.";
     EmergencyRollback: "Somebody moved the service back to an earlier good revision.", "Edit the manifest, or: cox retry service/NAME to roll forward again.";
     OutcomeUnknown: "A call was sent and its outcome cannot be known yet.", "Coxswain looks again by itself.";

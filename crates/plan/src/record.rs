@@ -10,10 +10,18 @@ use coxswain_manifest::Key;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{cause::Cause, reason::Reason};
+use crate::{
+    cause::Cause,
+    reason::Reason,
+    step::{Event, RolloutEnd},
+};
 
 /// The layout of [`Record`] that this version writes and reads.
 pub const RECORD_SCHEMA: u32 = 1;
+
+/// The number of ends that a record remembers. One may end, and the next begin, in a look that dies before it
+/// is told; the look after it may find the next ended, too.
+const ENDS_KEPT: usize = 2;
 
 /// The number of registered revisions that a record remembers.
 const REVISIONS_KEPT: usize = 20;
@@ -49,6 +57,10 @@ pub struct Record {
     /// The rollout that we started and whose end we have not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<Rollout>,
+    /// How the last rollouts ended, oldest first, for the history: told at every look, so that a process
+    /// which dies between storing the record and telling it loses nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<Event>,
     /// What is not tried again until the manifest changes or somebody says retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -71,6 +83,7 @@ impl Record {
             last_good: None,
             revisions: Vec::new(),
             in_flight: None,
+            ends: Vec::new(),
             hold: None,
             corrections: Vec::new(),
         }
@@ -84,6 +97,13 @@ impl Record {
     /// Whether that ARN is a revision of ours that once ran well.
     pub fn was_good(&self, arn: &str) -> bool {
         self.revisions.iter().any(|revision| revision.good && revision.arn == arn)
+    }
+
+    /// Remembers how a rollout ended, and forgets the oldest end.
+    pub(crate) fn ended(&mut self, end: Event) {
+        self.ends.push(end);
+        let spare = self.ends.len().saturating_sub(ENDS_KEPT);
+        self.ends.drain(..spare);
     }
 
     /// Remembers a revision, and forgets the oldest that nothing refers to.
@@ -109,6 +129,31 @@ impl Record {
                 Some(index) => drop(self.revisions.remove(index)),
                 None => break,
             }
+        }
+    }
+}
+
+impl Rollout {
+    /// Its end, as the history tells it.
+    pub(crate) fn end(&self, succeeded: bool, cause: Option<Cause>) -> RolloutEnd {
+        RolloutEnd {
+            rollout: self.rollout.to_string(),
+            task_definition_arn: self.task_definition_arn.clone(),
+            deployment_id: self.deployment_id.clone(),
+            started_at: self.sent_at,
+            succeeded,
+            revision: self.revision.clone(),
+            cause,
+        }
+    }
+
+    /// Its end by a deployment that came after it.
+    pub(crate) fn superseded(&self, now: Timestamp, by: &str) -> Event {
+        Event {
+            at: now,
+            reason: Reason::Superseded,
+            message: format!("{by} before it had ended"),
+            rollout: Some(self.end(false, None)),
         }
     }
 }
@@ -230,5 +275,18 @@ mod tests {
         assert!(!record.was_good("arn:1"));
         assert_eq!(record.revision(&digest('a')), None);
         assert_eq!(record.revision(&digest('b')).map(|revision| revision.arn.as_str()), Some("arn:1"));
+    }
+
+    #[test]
+    fn the_last_two_ends_are_remembered() {
+        let mut record = Record::new(Key::service("dev", "api"));
+        let end = |second| Event {
+            at: Timestamp::from_second(second).unwrap(),
+            reason: Reason::RolloutCompleted,
+            message: String::new(),
+            rollout: None,
+        };
+        (1..=3).for_each(|second| record.ended(end(second)));
+        assert_eq!(record.ends, [end(2), end(3)]);
     }
 }

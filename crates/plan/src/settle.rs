@@ -15,7 +15,7 @@ use crate::{
     policy::Policy,
     reason::Reason,
     record::{Good, Hold, Record, Rollout},
-    step::{Event, RolloutEnd},
+    step::Event,
 };
 
 /// The record after one look, and what became known in it.
@@ -135,6 +135,7 @@ fn settle_rollout(
         }
         End::Superseded => {
             record.in_flight = None;
+            record.ended(rollout.superseded(now, "somebody else started another deployment"));
             let message = "somebody else started another deployment before the rollout ended".to_owned();
             settled.events.push(Event { at: now, reason: Reason::Drifted, message, rollout: None });
             return;
@@ -156,20 +157,9 @@ fn settle_rollout(
             since: now,
         });
     }
-    settled.events.push(Event {
-        at: now,
-        reason,
-        message,
-        rollout: Some(RolloutEnd {
-            rollout: rollout.rollout.to_string(),
-            task_definition_arn: rollout.task_definition_arn,
-            deployment_id: rollout.deployment_id,
-            started_at: rollout.sent_at,
-            succeeded,
-            revision: rollout.revision,
-            cause,
-        }),
-    });
+    let end = Event { at: now, reason, message, rollout: Some(rollout.end(succeeded, cause)) };
+    record.ended(end.clone());
+    settled.events.push(end);
 }
 
 fn completed_text(rollout: &Rollout) -> String {

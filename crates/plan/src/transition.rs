@@ -56,6 +56,9 @@ impl Record {
             let live = observed.service.active();
             let named =
                 task_definition.and_then(|digest| self.revision(digest)).map(|found| found.arn.clone());
+            if let Some(before) = record.in_flight.take().filter(|before| before.rollout != *rollout) {
+                record.ended(before.superseded(now, "a newer manifest replaced it"));
+            }
             let current = || live.map(|live| live.task_definition.arn.clone());
             record.in_flight = Some(Rollout {
                 rollout: rollout.clone(),
