@@ -1,10 +1,18 @@
 //! Bundles from a shelf: published, rolled out, replayed, and stood on without it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use coxswain_controller::{
-    app::Running,
+    app::{Dependencies, OpenSource, Running},
+    aws::{Aws, AwsError, Operation as Call},
     source::{
         Kept, Look, Mark, MemoryShelf, Moved, Offer, PolledShelf, Polling, Publication, Shelf, ShelfError,
         SsmShelf, publish,
@@ -13,7 +21,7 @@ use coxswain_controller::{
 use coxswain_manifest::{Bundle, ParameterValue, Pointer, SourceFile};
 use coxswain_plan::Reason;
 use coxswain_store::{Operation, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::{ENVIRONMENT, Stage, pass, service};
 
@@ -212,5 +220,57 @@ async fn a_parameter_that_changes_is_another_input_only_where_the_environment_as
         pass(Duration::from_mins(2)).await;
         let accepted = stage.reports.last_source().unwrap().accepted.unwrap();
         assert_eq!(accepted.revision, revision, "and is kept over a restart");
+    }
+}
+
+/// The registry's tag, which moves to another image when somebody pushes.
+#[derive(Debug)]
+struct Registry {
+    inner: Arc<dyn Aws>,
+    was_pushed: AtomicBool,
+}
+
+const PUSHED: &str = "sha256:9999999999999999999999999999999999999999999999999999999999999999";
+
+#[async_trait]
+impl Aws for Registry {
+    async fn call(&self, operation: Call, input: Value) -> Result<Value, AwsError> {
+        let mut answer = self.inner.call(operation, input).await?;
+        if operation == Call::DescribeImages && self.was_pushed.load(Ordering::Relaxed) {
+            answer["imageDetails"][0]["imageDigest"] = PUSHED.into();
+        }
+        Ok(answer)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_moves_is_another_input_only_where_the_environment_asks_for_it() {
+    for (refreshes, revision) in [(false, "1.0"), (true, "1.1")] {
+        let stage = Stage::new().await;
+        let mut offer = offer(&[service("api", "\"${image:api:1.0}\"", "")]);
+        if refreshes {
+            let environment = format!("{ENVIRONMENT}  references: {{ refreshSeconds: 300 }}\n");
+            offer.files[0].content = environment.into();
+        }
+        let shelf = MemoryShelf::new();
+        publish(&shelf, offer).await.unwrap();
+        let registry = Arc::new(Registry { inner: stage.aws.clone(), was_pushed: AtomicBool::new(false) });
+        let place = Arc::new(shelf);
+        let open = move || -> Box<dyn coxswain_controller::source::Source> {
+            Box::new(PolledShelf::new(place.clone(), "dev", Polling::default()))
+        };
+        let part = Dependencies { aws: registry.clone(), source: OpenSource::new(open), ..stage.part() };
+        let _running = stage.start_as(part);
+        stage.settled("api", "1.0").await;
+
+        registry.was_pushed.store(true, Ordering::Relaxed);
+        pass(Duration::from_mins(20)).await;
+        stage.settled("api", revision).await;
+        let definition = stage.ecs("DescribeTaskDefinition", json!({"taskDefinition": "api"})).await;
+        let image = definition["taskDefinition"]["containerDefinitions"][0]["image"].as_str().unwrap();
+        assert!(image.contains("/api@sha256:"), "{image}");
+        assert_eq!(image.ends_with(PUSHED), refreshes, "{image}");
+        let accepted = stage.reports.last_source().unwrap().accepted.unwrap();
+        assert_eq!(accepted.changed, if refreshes { vec!["image:api:1.0".to_owned()] } else { Vec::new() });
     }
 }
