@@ -6,8 +6,14 @@ use coxswain_plan::Policy;
 use coxswain_runtime::{Clock, DrainWatch};
 
 use crate::{
-    act::Families, authority::Authority, aws::Aws, desired::DesiredState, intents::Intents,
-    observe::Observers, records::Records, report::Reporter,
+    act::{Families, Refusals},
+    authority::Authority,
+    aws::Aws,
+    desired::DesiredState,
+    intents::Intents,
+    observe::Observers,
+    records::Records,
+    report::Reporter,
 };
 
 /// What every look at an object has at hand.
@@ -27,6 +33,8 @@ pub struct Context {
     pub intents: Arc<Intents>,
     /// Reads of ECS, batched and cached.
     pub observers: Observers,
+    /// What AWS has refused.
+    pub refusals: Refusals,
     /// Which families are being registered.
     pub families: Families,
     /// What a plan may do.

@@ -54,7 +54,7 @@ async fn look(key: &Key, cx: &Context, report: &mut Report) -> Result<(), PhaseE
     second_opinion(&check(&plan, &desired, &record, &observed, &policy, now))?;
 
     cx.records.put(&plan.record).await?;
-    act::run(&plan, &observed, cx, report).await?;
+    act::run(&plan, &observed, wish.is_retry(), cx, report).await?;
     if stopped {
         return Ok(());
     }

@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    act::Families,
+    act::{Families, Refusals},
     app::{OpenSource, Settings},
     authority::{Authority, Leadership},
     aws::{Aws, Limited, Limits},
@@ -162,6 +162,7 @@ impl Replica {
             desired: DesiredState::default(),
             records: Records::new(store.clone(), authority.clone()),
             intents: self.intents.clone(),
+            refusals: Refusals::default(),
             families: Families::default(),
             policy: Policy {
                 rollout_interval: rollout_interval.unwrap_or(SignedDuration::MAX),

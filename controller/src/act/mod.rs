@@ -3,10 +3,12 @@
 //! Around each call the record is kept: what is about to be sent is stored before it (so that a process
 //! that dies in between knows what may have happened), and what was answered is stored after it.
 
+mod refusal;
 mod service;
 mod tags;
 mod task_definition;
 
+pub use refusal::Refusals;
 pub use task_definition::Families;
 
 use coxswain_plan::{Observed, Plan, Record, Step, StepAnswer};
@@ -24,10 +26,28 @@ use crate::{
 /// - The first failure ends it: later steps rest on earlier ones.
 /// - A call that AWS refused leaves the record as it was; one whose outcome is not known leaves the
 ///   record that says so, and the next look finds out before anything else is sent.
+/// - What AWS has just refused as invalid is not sent again for ten minutes, unless something in it has
+///   changed or a person asked for it (`is_asked_for`); the refusal stands.
 /// - Once the program is ending no further step begins.
 /// - Each call is asked for right before it is sent ([`crate::fence`]): without the lease, and under the
 ///   kill switch, it is not.
 pub async fn run(
+    plan: &Plan,
+    observed: &Observed,
+    is_asked_for: bool,
+    cx: &Context,
+    report: &mut Report,
+) -> Result<(), PhaseError> {
+    let now = cx.clock.now();
+    if !is_asked_for && let Some(refusal) = cx.refusals.standing(plan, now) {
+        return Err(refusal);
+    }
+    let result = carry_out(plan, observed, cx, report).await;
+    cx.refusals.note(plan, &result, now);
+    result
+}
+
+async fn carry_out(
     plan: &Plan,
     observed: &Observed,
     cx: &Context,

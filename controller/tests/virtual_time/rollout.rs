@@ -164,3 +164,30 @@ async fn a_member_taken_out_of_the_manifest_is_reset_and_the_plan_says_so() {
     assert_eq!(stage.live("api").await["enableExecuteCommand"], false);
     assert_eq!(stage.rollouts("api").await.len(), 1, "it takes no rollout");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_ecs_refuses_as_invalid_is_not_sent_at_every_look() {
+    let stage = Stage::new().await;
+    stage.write("api.yaml", &service("api", "api:1.0", ""));
+    let _running = stage.start();
+    stage.settled("api", "1.0").await;
+    let sent = || stage.writes().iter().filter(|&&name| name == "UpdateService").count();
+    let before = sent();
+    stage.write(
+        "api.yaml",
+        &service("api", "api:1.0", "deploymentConfiguration: { bakeTimeInMinutes: 2000 }"),
+    );
+    let is_refused = |reports: &Reports| {
+        let report = reports.of("api")?;
+        report.error.as_ref().filter(|error| error.reason() == Reason::Refused).map(drop)
+    };
+    stage.reports.until("the update to be refused", is_refused).await;
+    assert_eq!(sent(), before + 1);
+    pass(Duration::from_mins(9)).await;
+    assert_eq!(sent(), before + 1, "looks at every minute send nothing");
+    assert!(is_refused(&stage.reports).is_some(), "and the refusal stands");
+    pass(Duration::from_mins(3)).await;
+    assert_eq!(sent(), before + 2, "after ten minutes it is tried again");
+    stage.write("api.yaml", &service("api", "api:1.1", ""));
+    stage.settled("api", "3.0").await;
+}
