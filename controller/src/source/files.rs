@@ -165,13 +165,11 @@ impl Source for FilesSource {
             match looked {
                 Ok(Some(files)) => return Ok(Reading::Files(files)),
                 Ok(None) => {}
-                Err(error) => {
-                    let error = Err(error);
-                    if self.told.as_ref() != Some(&error) {
-                        self.told = Some(error.clone());
-                        return error.map(|_| Reading::Files(Vec::new()));
-                    }
+                Err(error) if self.told.as_ref() != Some(&Err(error.clone())) => {
+                    self.told = Some(Err(error.clone()));
+                    return Err(error);
                 }
+                Err(_) => {}
             }
         }
     }
