@@ -164,12 +164,11 @@ impl Source for FilesSource {
             }
             match looked {
                 Ok(Some(files)) => return Ok(Reading::Files(files)),
-                Ok(None) => {}
                 Err(error) if self.told.as_ref() != Some(&Err(error.clone())) => {
                     self.told = Some(Err(error.clone()));
                     return Err(error);
                 }
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
         }
     }
