@@ -59,6 +59,10 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
     ),
     ("logs", "2014-03-28", "logs", &["DescribeLogStreams", "FilterLogEvents", "GetLogEvents"]),
     ("ecr", "2015-09-21", "ecr", &["BatchGetImage", "DescribeImages", "DescribeRepositories", "ListImages"]),
+    ("secretsmanager", "2017-10-17", "secretsmanager", &[]),
+    ("kms", "2014-11-01", "kms", &[]),
+    ("servicediscovery", "2017-03-14", "servicediscovery", &[]),
+    ("sqs", "2012-11-05", "sqs", &[]),
 ];
 
 #[derive(Deserialize)]

@@ -14,7 +14,8 @@ mod walk;
 
 pub use generated::{
     application_autoscaling::API as APPLICATION_AUTOSCALING, ecr::API as ECR, ecs::API as ECS,
-    logs::API as LOGS, ssm::API as SSM,
+    kms::API as KMS, logs::API as LOGS, secretsmanager::API as SECRETS_MANAGER,
+    servicediscovery::API as CLOUD_MAP, sqs::API as SQS, ssm::API as SSM,
 };
 pub use shape::{Api, Kind, Member, Operation, Shape};
 pub use walk::{Node, Path, Problem, Reading, Segment, View, Violation, check, lower};
@@ -42,4 +43,24 @@ pub fn logs() -> &'static Api {
 /// Amazon ECR, as far as looking images up goes.
 pub fn ecr() -> &'static Api {
     &ECR
+}
+
+/// AWS Secrets Manager.
+pub fn secrets_manager() -> &'static Api {
+    &SECRETS_MANAGER
+}
+
+/// AWS Key Management Service.
+pub fn kms() -> &'static Api {
+    &KMS
+}
+
+/// AWS Cloud Map, which botocore calls `servicediscovery`.
+pub fn cloud_map() -> &'static Api {
+    &CLOUD_MAP
+}
+
+/// Amazon Simple Queue Service.
+pub fn sqs() -> &'static Api {
+    &SQS
 }

@@ -53,6 +53,7 @@ mod journal;
 mod local;
 mod logs;
 mod metadata;
+mod neighbour;
 mod process;
 mod recorder;
 mod registry;

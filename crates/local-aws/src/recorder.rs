@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use coxswain_ecs_shapes::{Kind, Operation, Shape};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ pub struct Recorded {
     pub service: &'static str,
     /// AWS's name of the operation.
     pub operation: &'static str,
-    /// The body. Values of parameters may be secret: they are replaced by `***`.
+    /// The body, with `***` for what the model marks as sensitive, such as a parameter's value.
     pub request: Value,
     /// The fault that it met with.
     pub fault: Fault,
@@ -47,7 +48,7 @@ impl Recorder {
     pub(crate) fn record(
         &self,
         at: Time,
-        (service, operation): (&'static str, &'static str),
+        (service, operation): (&'static str, &'static Operation),
         request: &Value,
         fault: Fault,
         error: Option<String>,
@@ -55,7 +56,8 @@ impl Recorder {
         if self.capacity == 0 {
             return;
         }
-        let request = without_secrets(service, request);
+        let request = without_secrets(operation.input, request);
+        let operation = operation.name;
         let mut entries = self.lock();
         if entries.len() >= self.capacity {
             entries.pop_front();
@@ -72,19 +74,34 @@ impl Recorder {
     }
 }
 
-/// The request with `***` for what may be a secret: a parameter's value.
-pub(crate) fn without_secrets(service: &str, request: &Value) -> Value {
-    let mut request = request.clone();
-    if service == "ssm"
-        && let Some(value) = request.get_mut("Value")
-    {
-        *value = Value::from("***");
+/// The request with `***` for what the model marks as sensitive: a parameter's value, a secret, a text
+/// to encrypt.
+pub(crate) fn without_secrets(shape: &Shape, request: &Value) -> Value {
+    match (&shape.kind, request) {
+        (Kind::Structure(_), Value::Object(members)) => {
+            let kept = members.iter().map(|(name, value)| {
+                let value = match shape.member(name) {
+                    Some(member) if member.sensitive => Value::from("***"),
+                    Some(member) => without_secrets(member.shape, value),
+                    None => value.clone(),
+                };
+                (name.clone(), value)
+            });
+            kept.collect()
+        }
+        (Kind::Map { value: shape, .. }, Value::Object(members)) => {
+            members.iter().map(|(name, value)| (name.clone(), without_secrets(shape, value))).collect()
+        }
+        (Kind::List { item, .. }, Value::Array(items)) => {
+            items.iter().map(|value| without_secrets(item, value)).collect()
+        }
+        _ => request.clone(),
     }
-    request
 }
 
 #[cfg(test)]
 mod tests {
+    use coxswain_ecs_shapes::{ecs, ssm};
     use serde_json::json;
 
     use super::*;
@@ -92,9 +109,10 @@ mod tests {
     #[test]
     fn the_oldest_request_is_forgotten_and_a_parameters_value_is_never_kept() {
         let recorder = Recorder::new(2);
-        for (service, operation) in [("ecs", "CreateCluster"), ("ecs", "RunTask"), ("ssm", "PutParameter")] {
+        for (api, name) in [(ecs(), "CreateCluster"), (ecs(), "RunTask"), (ssm(), "PutParameter")] {
             let request = json!({"Name": "/a", "Value": "hunter2"});
-            recorder.record(Time::from_millis(1), (service, operation), &request, Fault::None, None);
+            let names = (api.service, api.operation(name).unwrap());
+            recorder.record(Time::from_millis(1), names, &request, Fault::None, None);
         }
         let kept = recorder.entries();
         assert_eq!(kept.iter().map(|entry| entry.operation).collect::<Vec<_>>(), ["RunTask", "PutParameter"]);

@@ -5,14 +5,21 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
+/// How ECS refuses what its model does not allow.
+pub(crate) const OF_ECS: &str = "InvalidParameterException";
+
 /// Checks a request and returns it as the operation shall see it.
 ///
 /// Members that the shape does not know are ignored, and null is an absent member, as AWS has it.
 ///
 /// # Errors
-/// `SerializationException` for a wrong JSON type; `InvalidParameterException` with every other
+/// `SerializationException` for a wrong JSON type; `refusal`, the service's own code, with every other
 /// violation of the request.
-pub(crate) fn request(shape: &'static Shape, request: &Value) -> Result<Value, ApiError> {
+pub(crate) fn request(
+    shape: &'static Shape,
+    request: &Value,
+    refusal: &'static str,
+) -> Result<Value, ApiError> {
     let mut wrong_type = None;
     let mut violations = Vec::new();
     check(shape, request, Reading::Wire, &mut |violation| match &violation.problem {
@@ -30,7 +37,7 @@ pub(crate) fn request(shape: &'static Shape, request: &Value) -> Result<Value, A
         let count = violations.len();
         let plural = if count == 1 { "error" } else { "errors" };
         let text = format!("{count} validation {plural} detected: {}", violations.join("; "));
-        return Err(ApiError::invalid(text));
+        return Err(ApiError::new(refusal, text));
     }
     match known(shape, request) {
         members @ Value::Object(_) => Ok(members),
@@ -107,7 +114,7 @@ mod tests {
 
     fn check_one(operation: &str, body: &Value) -> Result<Value, (String, String)> {
         let shape = ecs().operation(operation).unwrap().input;
-        request(shape, body).map_err(|error| (error.code.into_owned(), error.message))
+        request(shape, body, OF_ECS).map_err(|error| (error.code.into_owned(), error.message))
     }
 
     #[test]

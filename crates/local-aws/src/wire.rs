@@ -3,15 +3,19 @@
 //! A request names API and operation in `X-Amz-Target`; its body is the operation's input. Signatures
 //! are not checked: whoever reaches a local ECS may use it.
 
+use std::iter;
+
 use bytes::Bytes;
-use coxswain_ecs_shapes::{Api, Operation, ecr, ecs, logs, ssm};
+use coxswain_ecs_shapes::{Api, Operation, ecs};
 use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CONTENT_TYPE, USER_AGENT},
 };
 use serde_json::{Map, Value, json};
 
-use crate::{admin, error::ApiError, fault::Fault, local::LocalAws, recorder, validate};
+use crate::{
+    admin, error::ApiError, fault::Fault, local::LocalAws, neighbour::Neighbour, recorder, validate,
+};
 
 /// The connection was cut: no answer comes, whether or not the request had its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,14 +42,14 @@ impl LocalAws {
         if let Some(answer) = self.answer_task(request.method(), request.uri().path(), request.body()) {
             return Ok(answer);
         }
-        let (api, operation, body) = match read(&request) {
+        let (api, operation, body) = match read(&request, &self.neighbours) {
             Ok(parts) => parts,
             Err(error) => return Ok(self.respond(Err(error))),
         };
         let names = (api.service, operation.name);
         if let Some(journal) = &self.journal {
             let client = request.headers().get(USER_AGENT).and_then(|client| client.to_str().ok());
-            journal.note(names, client, &recorder::without_secrets(api.service, &body));
+            journal.note(names, client, &recorder::without_secrets(operation.input, &body));
         }
         let fault = self.faults.choose(api.service, operation.name, &body);
         if let Some(delay) = fault.delay() {
@@ -57,52 +61,40 @@ impl LocalAws {
             Fault::ServerError => Some(Err(ApiError::server("Service Unavailable. Please try again later."))),
             Fault::LoseRequest => None,
             Fault::LoseAnswer => {
-                let _ = call();
+                let _ = call().await;
                 None
             }
             Fault::Twice => {
-                let _ = call();
-                Some(call())
+                let _ = call().await;
+                Some(call().await)
             }
-            Fault::None | Fault::DelayMs(_) => Some(call()),
+            Fault::None | Fault::DelayMs(_) => Some(call().await),
         };
         let error = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
         let error = error.map(|error| error.code.clone().into_owned());
-        self.recorder.record(self.clock.now(), names, &body, fault, error);
+        self.recorder.record(self.clock.now(), (api.service, operation), &body, fault, error);
         outcome.map(|outcome| self.respond(outcome)).ok_or(ConnectionCut)
     }
 
-    fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
-        let bucket = self.throttle.as_ref().filter(|_| api.service == ecs().service);
-        if bucket.is_some_and(|bucket| !bucket.take(operation.name, self.clock.now())) {
+    async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
+        if let Some(neighbour) =
+            self.neighbours.iter().find(|neighbour| neighbour.api().service == api.service)
+        {
+            let request = validate::request(operation.input, body, neighbour.refusal())?;
+            return neighbour.call(operation.name, &request, self).await;
+        }
+        let now = self.clock.now();
+        if self.throttle.as_ref().is_some_and(|buckets| !buckets.take(operation.name, now)) {
             return Err(ApiError::throttled());
         }
         // Whether a request is right matters only where somebody would serve it.
-        if api.service == ecs().service && !crate::ecs::is_done(operation.name) {
+        if !crate::ecs::is_done(operation.name) {
             return Err(not_done(api.service, operation.name));
         }
-        let request = validate::request(operation.input, body).map_err(|error| in_words_of(api, error))?;
-        let now = self.clock.now();
-        if api.service == ssm().service {
-            return self.parameters().call(operation.name, &request, now);
-        }
-        if api.service == logs().service {
-            let streams = self.state().log_streams.group(crate::logs::group_name(&request)?).cloned();
-            // Outside the lock: the driver has its own.
-            return crate::logs::call(operation.name, &request, streams.as_ref(), &|stream| {
-                self.driver.logs(&stream.task_id, &stream.container, usize::MAX)
-            });
-        }
-        if api.service == ecr().service {
-            return self.registries.call(operation.name, &request, self.driver.as_ref());
-        }
-        let checked = Checked { operation, request };
-        if api.service == ecs().service {
-            let answer = crate::ecs::call(&mut self.state(), &checked, now)?;
-            self.wake();
-            return Ok(answer);
-        }
-        Err(not_done(api.service, operation.name))
+        let request = validate::request(operation.input, body, validate::OF_ECS)?;
+        let answer = crate::ecs::call(&mut self.state(), &Checked { operation, request }, now)?;
+        self.wake();
+        Ok(answer)
     }
 
     fn respond(&self, outcome: Result<Value, ApiError>) -> Response<Bytes> {
@@ -122,12 +114,17 @@ impl LocalAws {
 }
 
 /// Which operation is asked, with which body.
-fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, Value), ApiError> {
+fn read(
+    request: &Request<Bytes>,
+    neighbours: &[Box<dyn Neighbour>],
+) -> Result<(&'static Api, &'static Operation, Value), ApiError> {
     let unknown = |text: String| ApiError::new("UnknownOperationException", text);
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let target = target.ok_or_else(|| unknown("The header X-Amz-Target names no operation".into()))?;
     let (prefix, name) = target.split_once('.').ok_or_else(|| unknown(format!("No operation: {target}")))?;
-    let api = apis().into_iter().find(|api| api.target_prefix == prefix);
+    let api = iter::once(ecs())
+        .chain(neighbours.iter().map(|neighbour| neighbour.api()))
+        .find(|api| api.target_prefix == prefix);
     let api = api.ok_or_else(|| unknown(format!("The local AWS does not know the API {prefix}")))?;
     let operation = api.operation(name);
     let operation = operation.ok_or_else(|| unknown(format!("{} has no operation {name}", api.service)))?;
@@ -140,20 +137,6 @@ fn read(request: &Request<Bytes>) -> Result<(&'static Api, &'static Operation, V
         })?
     };
     Ok((api, operation, body))
-}
-
-/// The APIs that are routed here.
-fn apis() -> [&'static Api; 4] {
-    [ecs(), ssm(), logs(), ecr()]
-}
-
-/// ECS calls a request that its model refuses an `InvalidParameterException`; Systems Manager has
-/// the name that most of AWS's APIs use.
-fn in_words_of(api: &Api, error: ApiError) -> ApiError {
-    if api.service == ssm().service && error.code == "InvalidParameterException" {
-        return ApiError::new("ValidationException", error.message);
-    }
-    error
 }
 
 /// The honest answer for an operation of the model that is not done here.

@@ -5,3 +5,7 @@ pub(crate) mod application_autoscaling;
 pub(crate) mod ssm;
 pub(crate) mod logs;
 pub(crate) mod ecr;
+pub(crate) mod secretsmanager;
+pub(crate) mod kms;
+pub(crate) mod servicediscovery;
+pub(crate) mod sqs;

@@ -42,7 +42,7 @@ impl LocalAws {
         let answer = asked.and_then(|operation| {
             let unknown = || ApiError::server(format!("the table lacks {operation}"));
             let operation = ecs().operation(operation).ok_or_else(unknown)?;
-            let request = validate::request(operation.input, &Value::Object(request))?;
+            let request = validate::request(operation.input, &Value::Object(request), validate::OF_ECS)?;
             call(&mut state, &Checked { operation, request }, now)
         });
         let told = match answer {

@@ -1,0 +1,93 @@
+//! The services beside ECS: what each is to the wire.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use coxswain_ecs_shapes::{Api, ecr, logs, ssm};
+use serde_json::Value;
+
+use crate::{config::Config, ecr::Registries, error::ApiError, local::LocalAws};
+
+/// One service beside ECS, in the same account and region.
+///
+/// Its state is its own, behind a lock of its own that is held neither over an await nor while ECS's is
+/// taken. A new service is a folder with a value that is this, and a line in [`neighbours`].
+#[async_trait]
+pub(crate) trait Neighbour: Debug + Send + Sync {
+    /// What the table knows of it.
+    fn api(&self) -> &'static Api;
+
+    /// The code by which it refuses a request that its model does not allow; most of AWS's services have
+    /// this one.
+    fn refusal(&self) -> &'static str {
+        "ValidationException"
+    }
+
+    /// Answers an operation whose request the table has found right.
+    ///
+    /// `local` is where it lies: the clock, the tasks' driver, the other services.
+    ///
+    /// # Errors
+    /// What the service refuses, in its own codes; [`not_done`](crate::wire::not_done) for an operation
+    /// that is not done here.
+    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError>;
+}
+
+/// Every service beside ECS, with nothing in it yet.
+pub(crate) fn neighbours(config: &Config) -> Vec<Box<dyn Neighbour>> {
+    let registries = Registries::new(&config.account, &config.region);
+    vec![Box::new(SystemsManager), Box::new(Logs), Box::new(registries)]
+}
+
+/// Systems Manager. Its parameters lie in [`LocalAws`], since tasks' secrets come from there too.
+#[derive(Debug)]
+struct SystemsManager;
+
+#[async_trait]
+impl Neighbour for SystemsManager {
+    fn api(&self) -> &'static Api {
+        ssm()
+    }
+
+    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
+        local.parameters().call(operation, request, local.clock.now())
+    }
+}
+
+/// CloudWatch Logs, which has no state of its own: ECS knows the streams, the driver their lines.
+#[derive(Debug)]
+struct Logs;
+
+#[async_trait]
+impl Neighbour for Logs {
+    fn api(&self) -> &'static Api {
+        logs()
+    }
+
+    fn refusal(&self) -> &'static str {
+        "InvalidParameterException"
+    }
+
+    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
+        let streams = local.state().log_streams.group(crate::logs::group_name(request)?).cloned();
+        // Outside the lock: the driver has its own.
+        crate::logs::call(operation, request, streams.as_ref(), &|stream| {
+            local.driver.logs(&stream.task_id, &stream.container, usize::MAX)
+        })
+    }
+}
+
+#[async_trait]
+impl Neighbour for Registries {
+    fn api(&self) -> &'static Api {
+        ecr()
+    }
+
+    fn refusal(&self) -> &'static str {
+        "InvalidParameterException"
+    }
+
+    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
+        self.call(operation, request, local.driver.as_ref())
+    }
+}
