@@ -112,6 +112,8 @@ struct Shape {
     max: Option<Value>,
     #[serde(default)]
     sensitive: bool,
+    #[serde(default)]
+    document: bool,
 }
 
 /// Writes the tables, or with `check` fails where a file is not what would be written.
@@ -251,6 +253,7 @@ fn kind(model: &Model, name: &str, shape: &Shape) -> Result<String> {
             .with_context(|| format!("{name} lacks its element"))
     };
     Ok(match shape.r#type.as_str() {
+        "structure" if shape.document => "Kind::Document".to_owned(),
         "structure" => {
             let mut text = String::from("Kind::Structure(&[");
             for (member, reference) in &shape.members {

@@ -179,7 +179,7 @@ pub fn unknown_members(part: Part, form: &Canonical) -> Vec<String> {
     use coxswain_ecs_shapes::{Problem, Reading, check};
     let mut unknown = Vec::new();
     check(part.request(), form.as_value(), Reading::Authored, &mut |violation| {
-        if matches!(&violation.problem, Problem::UnknownMember { shape, .. } if !shape.members().is_empty()) {
+        if matches!(violation.problem, Problem::UnknownMember { .. }) {
             unknown.push(violation.path.to_string());
         }
     });

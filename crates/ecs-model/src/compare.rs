@@ -334,7 +334,7 @@ pub(crate) fn is_merged(shape: &Shape) -> bool {
 }
 
 fn has_known(shape: &Shape, members: &Map<String, Value>) -> bool {
-    shape.members().is_empty() || members.keys().any(|name| shape.member(name).is_some())
+    members.keys().any(|name| shape.member(name).is_some())
 }
 
 fn labelled<'a>(by: &[&str], items: Option<&'a Value>) -> BTreeMap<String, &'a Value> {

@@ -28,6 +28,8 @@ pub(crate) fn normal(
     let folded = defaults == Defaults::Folded;
     match (&shape.kind, value) {
         (_, Value::Null) => None,
+        // Its lists have an order and its nulls a meaning that are not ECS's to know.
+        (Kind::Document, document) => Some(document.clone()),
         (Kind::Structure(_), Value::Object(members)) => {
             let members = structure(shape, members, context, defaults);
             let vanishes = folded && members.is_empty() && !rule.is_some_and(|rule| rule.empty_counts);

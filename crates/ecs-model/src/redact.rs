@@ -35,11 +35,12 @@ impl Mask {
 
     /// What is shown of `value`.
     ///
-    /// What does not fit its shape, or is unknown to the table, may be a secret in the wrong place: of it
-    /// only the structure is shown.
+    /// What does not fit its shape, or is unknown to the table, may be a secret in the wrong place, and a
+    /// document may hold any: of them only the structure is shown.
     pub(crate) fn of(self, shape: &Shape, at: Option<&Rule>, value: &Value) -> Value {
         match (&shape.kind, value) {
             (_, Value::Null) => Value::Null,
+            (Kind::Document, document) => opaque(document),
             (Kind::Structure(_), Value::Object(members)) => self.structure(&[shape], members),
             (Kind::Map { value: element, .. }, Value::Object(entries)) => {
                 let entry = |(key, entry): (&String, &Value)| {

@@ -99,7 +99,12 @@ pub enum Kind {
     Timestamp,
     /// Base64 on the wire.
     Blob,
+    /// Any JSON: what it holds is between those who write and who read it, and AWS hands it on.
+    Document,
 }
+
+/// What a document holds is documents again.
+static DOCUMENT: Shape = Shape { name: "Document", kind: Kind::Document };
 
 /// One member of a structure.
 #[derive(Debug)]
@@ -138,11 +143,12 @@ impl Shape {
         }
     }
 
-    /// A list's item shape or a map's value shape.
+    /// A list's item shape or a map's value shape; in a document, of whatever it holds.
     pub fn element(&self) -> Option<&'static Shape> {
         match self.kind {
             Kind::List { item, .. } => Some(item),
             Kind::Map { value, .. } => Some(value),
+            Kind::Document => Some(&DOCUMENT),
             _ => None,
         }
     }

@@ -11,6 +11,12 @@ use crate::shape::{Kind, Shape};
 pub trait Node: Sized {
     /// This node, opened.
     fn view(&self) -> View<'_, Self>;
+
+    /// The number that a scalar is by itself, where its [`view`](Self::view) is text because elsewhere its
+    /// shape decides: for documents, which have no shape.
+    fn number(&self) -> Option<Number> {
+        None
+    }
 }
 
 /// An opened [`Node`].
@@ -197,6 +203,7 @@ impl<'a, N: Node> Walk<'a, '_, N> {
     fn node(&mut self, shape: &'static Shape, node: &'a N, parent: Option<&'a N>) {
         match (&shape.kind, node.view()) {
             (_, View::Null)
+            | (Kind::Document, _)
             | (Kind::Boolean, View::Boolean(_))
             | (Kind::Blob, View::String(_))
             | (Kind::Timestamp, View::Number(_)) => {}
@@ -342,7 +349,11 @@ fn coerce<N>(shape: &Shape, view: &View<'_, N>) -> Option<Value> {
 /// The wire's JSON of an authored tree: scalars coerced, null members dropped.
 ///
 /// What the shape does not know or does not fit is carried as it is: [`check`] is where it is refused.
+/// A document keeps its nulls.
 pub fn lower<N: Node>(shape: &Shape, node: &N) -> Value {
+    if let Some(number) = node.number().filter(|_| matches!(shape.kind, Kind::Document)) {
+        return Value::Number(number);
+    }
     let view = node.view();
     if let Some(value) = coerce(shape, &view) {
         return value;
@@ -361,7 +372,7 @@ pub fn lower<N: Node>(shape: &Shape, node: &N) -> Value {
             for (name, value) in members {
                 let known = shape.member(name).map(|member| member.shape);
                 let lowered = lower(known.or_else(|| shape.element()).unwrap_or(&OPAQUE), value);
-                if !lowered.is_null() {
+                if !lowered.is_null() || matches!(shape.kind, Kind::Document) {
                     object.insert(name.to_owned(), lowered);
                 }
             }
@@ -381,6 +392,7 @@ fn expected(shape: &Shape) -> &'static str {
         Kind::Boolean => "true or false",
         Kind::Integer { .. } => "a whole number",
         Kind::Double { .. } | Kind::Timestamp => "a number",
+        Kind::Document => "any JSON",
     }
 }
 

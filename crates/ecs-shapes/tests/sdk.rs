@@ -129,8 +129,6 @@ fn of_table(api: &Api) -> Members {
 
 fn kind(shape: &Shape) -> &'static str {
     match shape.kind {
-        // A structure without members is a free document.
-        Kind::Structure([]) => "Document",
         Kind::Structure(_) => "Structure",
         Kind::List { .. } => "List",
         Kind::Map { .. } => "Map",
@@ -140,6 +138,7 @@ fn kind(shape: &Shape) -> &'static str {
         Kind::Double { .. } => "Double",
         Kind::Timestamp => "Timestamp",
         Kind::Blob => "Blob",
+        Kind::Document => "Document",
     }
 }
 

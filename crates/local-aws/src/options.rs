@@ -58,7 +58,7 @@ pub(crate) struct Options {
     #[arg(long = "parameters", value_name = "FILE")]
     parameter_file: Option<PathBuf>,
 
-    /// A fault, FAULT:OPERATION[:WHEN], such as throttle:UpdateService:every=3; may be given several
+    /// A fault, `FAULT:OPERATION[:WHEN]`, such as `throttle:UpdateService:every=3`; may be given several
     /// times.
     #[arg(long = "fault", value_name = "RULE")]
     pub(crate) faults: Vec<FaultRule>,

@@ -107,7 +107,7 @@ fn write(tree: &Tree, out: &mut String) {
     match &tree.data {
         Data::Null | Data::Template(_) => out.push_str("null"),
         Data::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Data::Text(text) => out.push_str(&quoted(text)),
+        Data::Text(text) | Data::Number(text) => out.push_str(&quoted(text)),
         Data::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 out.push(if index == 0 { '[' } else { ',' });

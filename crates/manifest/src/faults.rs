@@ -282,7 +282,7 @@ fn spellings(
     found: &mut Vec<Diagnostic>,
 ) {
     match (&node.data, &shape.kind) {
-        (Data::Text(text), ShapeKind::Integer { .. }) if node.reference.is_none() => {
+        (Data::Text(text) | Data::Number(text), ShapeKind::Integer { .. }) if node.reference.is_none() => {
             let digits = text.trim_start_matches(['+', '-']);
             let is_odd =
                 digits.len() > 1 && digits.starts_with('0') || text.starts_with('+') || text.trim() != text;

@@ -188,6 +188,7 @@ fn named(shape: &Shape, is_plural: bool) -> String {
         }
         ShapeKind::Structure(_) => ("an object", "objects"),
         ShapeKind::String { .. } | ShapeKind::Blob => ("a string", "strings"),
+        ShapeKind::Document => ("any value", "any values"),
         ShapeKind::Boolean => ("true or false", "true or false"),
         ShapeKind::Integer { .. } => ("a whole number", "whole numbers"),
         ShapeKind::Double { .. } | ShapeKind::Timestamp => ("a number", "numbers"),

@@ -121,7 +121,7 @@ impl Reader<'_> {
             Some('{') => return self.object(depth + 1),
             Some('[') => return self.list(depth + 1),
             Some('"') => Data::Text(self.string()?),
-            Some('-' | '0'..='9') => Data::Text(self.number()?),
+            Some('-' | '0'..='9') => Data::Number(self.number()?),
             Some('a'..='z' | 'A'..='Z') => self.word()?,
             _ => return Err(self.unexpected("a value", None)),
         };

@@ -229,6 +229,7 @@ fn scalar(shape: &Shape, place: Place) -> Value {
         ShapeKind::String { pattern, min, max, .. } => {
             text(pattern.filter(|pattern| is_whole(pattern)), min, max, place)
         }
+        ShapeKind::Document => json!({}),
         ShapeKind::Blob => typed(json!({}), &["string"], place),
         ShapeKind::Boolean => as_text_too(json!({}), "boolean", "^(true|false)$", place),
         ShapeKind::Integer { min, max } => {

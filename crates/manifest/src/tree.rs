@@ -1,6 +1,7 @@
 //! The spanned tree that YAML and JSON are read into: every node knows its place.
 
 use coxswain_ecs_shapes::{Node, View};
+use serde_json::Number;
 
 use crate::reference::Template;
 use crate::source::Span;
@@ -17,12 +18,15 @@ pub(crate) struct Tree {
 /// What a node holds.
 ///
 /// Numbers stay in the spelling of the source: the image tag `1.10` must not become `1.1`. The shape
-/// of the field decides what a text is, when the tree is lowered.
+/// of the field decides what a text or a number is, when the tree is lowered; only in a document of free
+/// form the two are told apart.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Data {
     Null,
     Boolean(bool),
     Text(String),
+    /// A scalar without quotes that JSON has as a number too.
+    Number(String),
     /// A text with references that have no value yet.
     Template(Template),
     List(Vec<Tree>),
@@ -86,7 +90,7 @@ impl Tree {
     /// The text of a scalar that is known.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.data {
-            Data::Text(text) => Some(text),
+            Data::Text(text) | Data::Number(text) => Some(text),
             Data::Boolean(true) => Some("true"),
             Data::Boolean(false) => Some("false"),
             _ => None,
@@ -108,6 +112,7 @@ impl Tree {
         match &self.data {
             Data::Null => "nothing",
             Data::Boolean(_) => "true or false",
+            Data::Number(_) => "a number",
             Data::Text(text) if text.parse::<f64>().is_ok() => "a number",
             Data::Text(_) => "a string",
             Data::Template(_) => "a reference",
@@ -122,12 +127,19 @@ impl Node for Tree {
         match &self.data {
             Data::Null => View::Null,
             Data::Boolean(value) => View::Boolean(*value),
-            Data::Text(text) => View::String(text),
+            Data::Text(text) | Data::Number(text) => View::String(text),
             Data::Template(_) => View::Unknown,
             Data::List(items) => View::List(items),
             Data::Object(entries) => {
                 View::Object(entries.iter().map(|entry| (entry.key.as_str(), &entry.value)).collect())
             }
+        }
+    }
+
+    fn number(&self) -> Option<Number> {
+        match &self.data {
+            Data::Number(text) => serde_json::from_str(text).ok(),
+            _ => None,
         }
     }
 }

@@ -155,7 +155,7 @@ impl Reader<'_> {
                 self.refuse(Code::MergeKeyNotAllowed, span, "the merge key << is not allowed", help);
                 None
             }
-            Data::Text(text) => Some(text),
+            Data::Text(text) | Data::Number(text) => Some(text),
             Data::Boolean(value) => Some(value.to_string()),
             _ => {
                 self.refuse(
@@ -302,6 +302,9 @@ fn scalar(text: &str, is_plain: bool) -> Data {
         "" | "~" | "null" | "Null" | "NULL" if is_plain => Data::Null,
         "true" if is_plain => Data::Boolean(true),
         "false" if is_plain => Data::Boolean(false),
+        number if is_plain && serde_json::from_str::<serde_json::Number>(number).is_ok() => {
+            Data::Number(number.to_owned())
+        }
         _ => Data::Text(text.to_owned()),
     }
 }
@@ -379,7 +382,7 @@ mod tests {
         let data: Vec<_> = documents[0].items().iter().map(|item| &item.data).collect();
         let text = |text: &str| Data::Text(text.to_owned());
         let expected = [
-            text("1.10"),
+            Data::Number("1.10".to_owned()),
             text("010"),
             text("0x10"),
             text("yes"),

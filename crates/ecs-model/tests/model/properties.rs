@@ -82,6 +82,7 @@ pub(crate) fn shaped(shape: &'static Shape, depth: u32) -> BoxedStrategy<Value> 
         }
         Kind::Boolean => any::<bool>().prop_map(Value::from).boxed(),
         Kind::Integer { .. } => (0_i64..4).prop_map(Value::from).boxed(),
+        Kind::Document => anything(),
         Kind::Double { .. } | Kind::Timestamp => {
             (0_u8..4).prop_map(|number| json!(f64::from(number) / 2.0)).boxed()
         }

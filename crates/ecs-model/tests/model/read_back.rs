@@ -101,6 +101,7 @@ fn full(shape: &Shape) -> Value {
         Kind::String { values: [.., last], .. } => json!(last),
         Kind::String { .. } | Kind::Blob => json!("text"),
         Kind::Boolean => json!(true),
+        Kind::Document => json!({"key": [1, null, {"b": true}]}),
         Kind::Integer { .. } | Kind::Double { .. } | Kind::Timestamp => json!(1234),
     }
 }

@@ -35,6 +35,8 @@ fn a_secret_in_the_wrong_place_is_masked() {
         json!({"containerDefinitions": {"environment": SECRET}}),
         json!({"environment": SECRET}),
         json!({"volumes": [{"dockerVolumeConfiguration": {"driverOpts": {"o": "password=hunter2"}}}]}),
+        json!({"deploymentConfiguration": {"lifecycleHooks": [{"hookDetails": "{\"token\": \"hunter2\"}"}]}}),
+        json!({"deploymentConfiguration": {"lifecycleHooks": [{"hookDetails": {"token": [SECRET]}}]}}),
         json!([SECRET]),
         json!(SECRET),
     ];

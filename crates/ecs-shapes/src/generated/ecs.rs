@@ -1471,8 +1471,7 @@ static HEALTH_CHECK: Shape = Shape { name: "HealthCheck", kind: Kind::Structure(
 ]) };
 static HEALTH_STATUS: Shape = Shape { name: "HealthStatus", kind: Kind::String { values: &["HEALTHY", "UNHEALTHY", "UNKNOWN"], pattern: None, min: None, max: None } };
 static HEALTHY_PERCENT_INTEGER: Shape = Shape { name: "HealthyPercentInteger", kind: Kind::Integer { min: Some(0), max: Some(100) } };
-static HOOK_DETAILS: Shape = Shape { name: "HookDetails", kind: Kind::Structure(&[
-]) };
+static HOOK_DETAILS: Shape = Shape { name: "HookDetails", kind: Kind::Document };
 static HOST_ENTRY: Shape = Shape { name: "HostEntry", kind: Kind::Structure(&[
     Member { name: "hostname", shape: &STRING, required: true, sensitive: false },
     Member { name: "ipAddress", shape: &STRING, required: true, sensitive: false },

@@ -14,9 +14,14 @@ fn configuration(hooks: &Value) -> Value {
     json!({"deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "lifecycleHooks": hooks}})
 }
 
+/// What the function is told of its own, a null and an order in it.
+fn details() -> Value {
+    json!({"suite": "smoke", "paths": ["/b", "/a", null], "until": null})
+}
+
 fn function(stages: &Value) -> Value {
     let role = "arn:aws:iam::123456789012:role/hooks";
-    json!({"hookTargetArn": FUNCTION, "roleArn": role, "lifecycleStages": stages})
+    json!({"hookTargetArn": FUNCTION, "roleArn": role, "lifecycleStages": stages, "hookDetails": details()})
 }
 
 fn pause(stage: &str, timeout: &Value) -> Value {
@@ -250,4 +255,14 @@ async fn a_held_function_is_shown_with_what_it_was_told_and_answered_by_hand() {
     // The function runs again on the way back, and nothing waits for it for ever.
     lab.local.answer_hooks("check", vec![HookAnswer::Succeeded]);
     assert_eq!(lab.until_over().await["status"], "ROLLBACK_SUCCESSFUL");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_details_of_a_hook_are_kept_as_they_came_and_told_to_its_function() {
+    let lab = roll_with(&json!([function(&json!(["PRE_SCALE_UP"]))])).await;
+    lab.local.answer_hooks("check", vec![HookAnswer::Hold]);
+    lab.until_stage("PRE_SCALE_UP").await;
+    assert_eq!(lab.local.open_hooks()[0]["hookDetails"], details());
+    let kept = &lab.service().await["deploymentConfiguration"]["lifecycleHooks"][0];
+    assert_eq!(kept["hookDetails"], details());
 }

@@ -89,7 +89,7 @@ fn seen(tree: &Tree, sources: &Sources) -> Value {
         Data::Null | Data::Template(_) => Value::Null,
         Data::Boolean(value) => json!(value),
         Data::Text(text) if sources.slice(tree.span).starts_with(['"', '\'', '|', '>']) => json!(text),
-        Data::Text(text) => match text.as_str() {
+        Data::Text(text) | Data::Number(text) => match text.as_str() {
             "True" | "TRUE" => json!(true),
             "False" | "FALSE" => json!(false),
             text => text
@@ -295,6 +295,11 @@ impl Maker {
             ShapeKind::Double { min, .. } => {
                 let number = min.unwrap_or(0.0) + self.rng.f64();
                 if is_text { json!(number.to_string()) } else { json!(number) }
+            }
+            ShapeKind::Document => {
+                [json!({ "a": [null, { "b": 1 }] }), json!([]), json!(true), json!("text")]
+                    [self.rng.usize(..4)]
+                .clone()
             }
             _ => json!("text"),
         }
