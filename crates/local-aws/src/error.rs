@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use serde_json::{Map, Value};
 
 /// An error as a client of AWS sees it: a code, a message and an HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,12 +15,22 @@ pub struct ApiError {
     pub message: String,
     /// 400 for the client's mistakes, 500 for the service's.
     pub status: StatusCode,
+    /// What the error's shape has beside the message, such as the id of what is there already.
+    pub members: Map<String, Value>,
 }
 
 impl ApiError {
     /// A refusal with a code of its own.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code: Cow::Borrowed(code), message: message.into(), status: StatusCode::BAD_REQUEST }
+        let (code, status) = (Cow::Borrowed(code), StatusCode::BAD_REQUEST);
+        Self { code, message: message.into(), status, members: Map::new() }
+    }
+
+    /// The same with one more member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
     }
 
     /// `ClientException`.
@@ -36,6 +47,21 @@ impl ApiError {
     pub fn server(message: impl Into<String>) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Self { status, ..Self::new("ServerException", message) }
+    }
+
+    /// The answer's body; a service's name puts the code into that service's namespace.
+    pub(crate) fn into_answer(self, service: Option<&str>) -> Value {
+        let Self { code, message, status: _, mut members } = self;
+        let code = match service {
+            Some(service) => format!("com.amazonaws.{service}#{code}"),
+            None => code.into_owned(),
+        };
+        members.insert("__type".to_owned(), code.into());
+        // The services do not agree on its case; whoever set one has chosen.
+        if !members.contains_key("Message") {
+            members.insert("message".to_owned(), message.into());
+        }
+        Value::Object(members)
     }
 
     /// `ThrottlingException`, as every API of AWS words it.

@@ -1,7 +1,7 @@
-//! The wire: AWS JSON 1.1 in, AWS JSON 1.1 out.
+//! The wire: AWS JSON in, AWS JSON out, or Smithy's RPC v2 CBOR both ways.
 //!
-//! A request names API and operation in `X-Amz-Target`; its body is the operation's input. Signatures
-//! are not checked: whoever reaches a local ECS may use it.
+//! A request of AWS JSON names API and operation in `X-Amz-Target`, one of RPC v2 CBOR in its path; its
+//! body is the operation's input. Signatures are not checked: whoever reaches a local ECS may use it.
 
 use std::iter;
 
@@ -11,16 +11,33 @@ use http::{
     HeaderValue, Request, Response, StatusCode,
     header::{CONTENT_TYPE, USER_AGENT},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::{
-    admin, error::ApiError, fault::Fault, local::LocalAws, neighbour::Neighbour, recorder, validate,
+    admin, cbor, error::ApiError, fault::Fault, local::LocalAws, neighbour::Neighbour, recorder, validate,
 };
 
 /// The connection was cut: no answer comes, whether or not the request had its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection was cut before an answer came")]
 pub struct ConnectionCut;
+
+/// In which protocol a request came, and its answer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Json,
+    Cbor,
+}
+
+impl Protocol {
+    fn of(request: &Request<Bytes>) -> Self {
+        let named = request.headers().get("smithy-protocol");
+        if named.is_some_and(|name| name.as_bytes() == CBOR.as_bytes()) { Self::Cbor } else { Self::Json }
+    }
+}
+
+/// The name of RPC v2 CBOR in the header `smithy-protocol`.
+const CBOR: &str = "rpc-v2-cbor";
 
 /// One request, checked by the table.
 #[derive(Debug)]
@@ -42,9 +59,10 @@ impl LocalAws {
         if let Some(answer) = self.answer_task(request.method(), request.uri().path(), request.body()) {
             return Ok(answer);
         }
-        let (api, operation, body) = match read(&request, &self.neighbours) {
+        let protocol = Protocol::of(&request);
+        let (api, operation, body) = match read(&request, protocol, &self.neighbours) {
             Ok(parts) => parts,
-            Err(error) => return Ok(self.respond(Err(error))),
+            Err(error) => return Ok(self.respond(protocol, None, Err(error))),
         };
         let names = (api.service, operation.name);
         if let Some(journal) = &self.journal {
@@ -73,7 +91,8 @@ impl LocalAws {
         let error = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
         let error = error.map(|error| error.code.clone().into_owned());
         self.recorder.record(self.clock.now(), (api.service, operation), &body, fault, error);
-        outcome.map(|outcome| self.respond(outcome)).ok_or(ConnectionCut)
+        let asked = Some((api, operation));
+        outcome.map(|outcome| self.respond(protocol, asked, outcome)).ok_or(ConnectionCut)
     }
 
     async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
@@ -97,15 +116,41 @@ impl LocalAws {
         Ok(answer)
     }
 
-    fn respond(&self, outcome: Result<Value, ApiError>) -> Response<Bytes> {
-        let (status, body) = match outcome {
-            Ok(answer) => (StatusCode::OK, answer),
-            Err(ApiError { code, message, status }) => (status, json!({"__type": code, "message": message})),
+    fn respond(
+        &self,
+        protocol: Protocol,
+        asked: Option<(&Api, &Operation)>,
+        outcome: Result<Value, ApiError>,
+    ) -> Response<Bytes> {
+        let mut status = StatusCode::OK;
+        let (shape, answer) = match outcome {
+            Ok(answer) => (asked.map(|(_, operation)| operation.output), answer),
+            Err(error) => {
+                status = error.status;
+                // RPC v2 wants the code with its namespace; every client cuts that off again.
+                let service = asked.filter(|_| protocol == Protocol::Cbor).map(|(api, _)| api.service);
+                (None, error.into_answer(service))
+            }
         };
-        let mut response = Response::new(Bytes::from(body.to_string()));
+        let body = match protocol {
+            Protocol::Json => answer.to_string().into_bytes(),
+            Protocol::Cbor => cbor::encode(shape, &answer).unwrap_or_else(|error| {
+                tracing::error!(%error, "an answer cannot be written as CBOR");
+                status = StatusCode::INTERNAL_SERVER_ERROR;
+                Vec::new()
+            }),
+        };
+        let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        let content_type = match protocol {
+            Protocol::Json => "application/x-amz-json-1.1",
+            Protocol::Cbor => "application/cbor",
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if protocol == Protocol::Cbor {
+            headers.insert("smithy-protocol", HeaderValue::from_static(CBOR));
+        }
         if let Ok(id) = HeaderValue::from_str(&self.next_request_id()) {
             headers.insert("x-amzn-requestid", id);
         }
@@ -116,12 +161,23 @@ impl LocalAws {
 /// Which operation is asked, with which body.
 fn read(
     request: &Request<Bytes>,
+    protocol: Protocol,
     neighbours: &[Box<dyn Neighbour>],
 ) -> Result<(&'static Api, &'static Operation, Value), ApiError> {
     let unknown = |text: String| ApiError::new("UnknownOperationException", text);
-    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
-    let target = target.ok_or_else(|| unknown("The header X-Amz-Target names no operation".into()))?;
-    let (prefix, name) = target.split_once('.').ok_or_else(|| unknown(format!("No operation: {target}")))?;
+    let (prefix, name) = match protocol {
+        Protocol::Json => {
+            let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+            let target =
+                target.ok_or_else(|| unknown("The header X-Amz-Target names no operation".into()))?;
+            target.split_once('.').ok_or_else(|| unknown(format!("No operation: {target}")))?
+        }
+        Protocol::Cbor => {
+            let path = request.uri().path();
+            let named = path.strip_prefix("/service/").and_then(|rest| rest.split_once("/operation/"));
+            named.ok_or_else(|| unknown(format!("No operation: {path}")))?
+        }
+    };
     let api = iter::once(ecs())
         .chain(neighbours.iter().map(|neighbour| neighbour.api()))
         .find(|api| api.target_prefix == prefix);
@@ -129,13 +185,16 @@ fn read(
     let operation = api.operation(name);
     let operation = operation.ok_or_else(|| unknown(format!("{} has no operation {name}", api.service)))?;
     let body = request.body();
-    let body = if body.is_empty() {
-        Value::Object(Map::new())
-    } else {
-        serde_json::from_slice(body).map_err(|error| {
-            ApiError::new("SerializationException", format!("The body is no JSON: {error}"))
-        })?
+    if body.is_empty() {
+        return Ok((api, operation, Value::Object(Map::new())));
+    }
+    let read = match protocol {
+        Protocol::Json => {
+            serde_json::from_slice(body).map_err(|error| format!("The body is no JSON: {error}"))
+        }
+        Protocol::Cbor => cbor::decode(body).map_err(|error| format!("The body is no CBOR: {error}")),
     };
+    let body = read.map_err(|text| ApiError::new("SerializationException", text))?;
     Ok((api, operation, body))
 }
 
@@ -144,4 +203,43 @@ pub(crate) fn not_done(service: &str, operation: &str) -> ApiError {
     let why = crate::ecs::why_not(operation).map(|why| format!(": {why}")).unwrap_or_default();
     let text = format!("This local AWS does not do {service}'s {operation}{why}");
     ApiError::new("UnsupportedFeatureException", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::{clock::Time, clock::TokioClock, config::Config, scripted::ScriptedDriver};
+
+    async fn send(local: &LocalAws, operation: &str, request: &Value) -> (u16, Value) {
+        let request = Request::post(format!("/service/AmazonSSM/operation/{operation}"))
+            .header("smithy-protocol", CBOR)
+            .body(cbor::encode(None, request).unwrap().into());
+        let answer = local.handle(request.unwrap()).await.unwrap();
+        for (name, value) in [("content-type", "application/cbor"), ("smithy-protocol", CBOR)] {
+            assert_eq!(answer.headers()[name], value);
+        }
+        (answer.status().as_u16(), cbor::decode(answer.body()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cbor_names_the_operation_in_its_path_and_is_answered_in_cbor() {
+        let clock = Arc::new(TokioClock::starting_at(Time::from_millis(1_795_000_000_000)));
+        let (sender, events) = unbounded_channel();
+        let driver = ScriptedDriver::new(sender, Arc::clone(&clock) as _);
+        let local = LocalAws::new(Config::default(), clock, driver, events);
+        let parameter = json!({"Name": "/a", "Value": "1", "Type": "String"});
+        let (status, answer) = send(&local, "PutParameter", &parameter).await;
+        assert_eq!((status, &answer["Version"]), (200, &json!(1)));
+        let (status, answer) = send(&local, "GetParameter", &json!({"Name": "/b"})).await;
+        assert_eq!((status, &answer["__type"]), (400, &json!("com.amazonaws.ssm#ParameterNotFound")));
+        let (_, answer) = send(&local, "GetMoon", &json!({})).await;
+        assert_eq!(answer["__type"], "UnknownOperationException");
+        let (_, answer) = send(&local, "GetParameter", &json!({"Name": 1})).await;
+        assert_eq!(answer["__type"], "com.amazonaws.ssm#SerializationException");
+    }
 }

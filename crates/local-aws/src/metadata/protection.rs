@@ -47,7 +47,7 @@ impl LocalAws {
         });
         let told = match answer {
             Ok(answer) => (StatusCode::OK, in_capitals(&state, &task, &answer)),
-            Err(ApiError { code, message, status }) => {
+            Err(ApiError { code, message, status, .. }) => {
                 let error = json!({"Arn": arn, "Code": code, "Message": message});
                 (status, json!({"requestID": self.next_request_id(), "error": error}))
             }
