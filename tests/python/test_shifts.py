@@ -1,6 +1,9 @@
 """Deployments that shift traffic, and their hooks and alarms, as boto3 sees them."""
 
+import contextlib
+import http.server
 import json
+import threading
 import urllib.error
 import urllib.request
 
@@ -43,6 +46,34 @@ def tell(local, path, body):
         return json.load(answer)
 
 
+@contextlib.contextmanager
+def function(*answers):
+    """A function behind a URL that answers in turn; gives the URL and the events that it is told."""
+    events = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            events.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            body = json.dumps(answers[len(events) - 1]).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", events
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @pytest.mark.parametrize(("action", "status"), [("CONTINUE", "SUCCESSFUL"), ("ROLLBACK", "ROLLBACK_SUCCESSFUL")])
 def test_a_pause_is_continued_or_rolled_back(ecs, stage, action, status):
     old, new = stage.register("web:1"), stage.register("web:2")
@@ -80,6 +111,23 @@ def test_a_function_that_fails_rolls_back_with_its_reason(local, ecs, stage):
         f"Lifecycle hook target {FUNCTION} returned FAILED status."
     )
     assert stage.completed()["taskDefinition"] == old
+
+
+def test_a_function_behind_a_url_is_told_the_details_that_boto3_sent(local, ecs, stage):
+    old, new = stage.register("web:1"), stage.register("web:2")
+    stage.create(old)
+    stage.completed()
+    details = {"bucket": "b", "tries": [1, 2.5, None]}
+    again = {"hookStatus": "IN_PROGRESS", "callBackDelay": 0, "hookDetails": {"seen": True}}
+    with function(again, {"hookStatus": "SUCCEEDED"}) as (url, events):
+        tell(local, "hooks", {"function": "check", "url": url})
+        hook = LAMBDA | {"hookDetails": details}
+        stage.update(taskDefinition=new, deploymentConfiguration=blue_green(lifecycleHooks=[hook]))
+        assert over(ecs, stage)["status"] == "SUCCESSFUL"
+    assert [event["hookDetails"] for event in events] == [details, details | {"seen": True}]
+    service = ecs.describe_services(cluster=stage.cluster, services=["web"])["services"][0]
+    kept = service["deploymentConfiguration"]["lifecycleHooks"][0]
+    assert kept["hookDetails"] == details
 
 
 def test_an_alarm_in_the_bake_rolls_back(local, ecs, stage, name):

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    ecs::{HookAnswer, HookAnswerError},
+    ecs::{HookAnswer, HookAnswerError, HookUrlError},
     fault::FaultRule,
     local::LocalAws,
 };
@@ -27,7 +27,7 @@ use crate::{
 /// | GET `/zones` | the availability zones |
 /// | POST `/zones` | loses one or has it back: `{"name", "state"}`, `LOST` or `OK` |
 /// | GET `/hooks` | the lifecycle hooks whose functions have not answered |
-/// | POST `/hooks` | what a function answers: `{"function", "answers"}` |
+/// | POST `/hooks` | what a function answers, `{"function", "answers"}`, or where it is asked, `{"function", "url"}` |
 /// | POST `/hooks/ID` | answers for a function: `{"hookStatus"}`, `SUCCEEDED` or `FAILED` |
 pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes) -> Response<Bytes> {
     let (status, body) = match (method.as_str(), path.trim_matches('/')) {
@@ -113,13 +113,23 @@ fn set_zone(local: &LocalAws, body: &Bytes) -> Result<(), String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Answers {
+struct HookBehaviour {
     function: String,
-    answers: Vec<String>,
+    answers: Option<Vec<String>>,
+    url: Option<String>,
 }
 
 fn answer_hooks(local: &LocalAws, body: &Bytes) -> Result<(), String> {
-    let Answers { function, answers } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let HookBehaviour { function, answers, url } =
+        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let answers = match (answers, url) {
+        (Some(answers), None) => answers,
+        (None, Some(url)) => {
+            local.ask_hooks(&function, url.parse().map_err(|error: HookUrlError| error.to_string())?);
+            return Ok(());
+        }
+        _ => return Err("write either answers or a url".to_owned()),
+    };
     let answers: Result<Vec<HookAnswer>, _> = answers.iter().map(|answer| answer.parse()).collect();
     local.answer_hooks(&function, answers.map_err(|error: HookAnswerError| error.to_string())?);
     Ok(())

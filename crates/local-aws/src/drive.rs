@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::mpsc::UnboundedReceiver,
     time::{Instant, sleep, timeout_at},
@@ -11,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Time,
     driver::{TaskEvent, TaskEventKind, TaskSpec},
-    ecs::{Effect, Start, StopCode},
+    ecs::{Effect, HookCall, Start, StopCode},
+    function,
     local::LocalAws,
     scheduler,
 };
@@ -28,11 +30,16 @@ impl LocalAws {
             tracing::error!("the local ECS runs already");
             return;
         };
+        let mut asked = FuturesUnordered::new();
         loop {
-            let wakes_at = self.step();
+            let (wakes_at, calls) = self.step();
+            asked.extend(calls.into_iter().map(function::ask));
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                Some((hook, returned)) = asked.next() => {
+                    self.state().hook_returned(&hook, returned, self.clock.now());
+                }
                 event = events.recv() => match event {
                     Some(event) => self.take_in(event, &mut events),
                     None => break,
@@ -44,8 +51,9 @@ impl LocalAws {
         self.stop_everything(&mut events).await;
     }
 
-    /// Does what is due; says when something is due next.
-    fn step(&self) -> Option<Time> {
+    /// Does what is due; says when something is due next, and which functions are to be asked.
+    fn step(&self) -> (Option<Time>, Vec<HookCall>) {
+        let mut calls = Vec::new();
         loop {
             let now = self.clock.now();
             let (effects, wakes_at) = {
@@ -53,10 +61,14 @@ impl LocalAws {
                 (scheduler::advance(&mut state, now), state.agenda.wakes_at())
             };
             if effects.is_empty() {
-                return wakes_at;
+                return (wakes_at, calls);
             }
             for effect in effects {
-                self.apply(effect);
+                match effect {
+                    Effect::Stop(task_id) => self.driver.stop(&task_id),
+                    Effect::Start(start) => self.start(start),
+                    Effect::Ask(call) => calls.push(call),
+                }
             }
         }
     }
@@ -69,13 +81,6 @@ impl LocalAws {
         while let Some(event) = next {
             scheduler::task_event(&mut state, event, now);
             next = events.try_recv().ok();
-        }
-    }
-
-    fn apply(&self, effect: Effect) {
-        match effect {
-            Effect::Stop(task_id) => self.driver.stop(&task_id),
-            Effect::Start(start) => self.start(start),
         }
     }
 
@@ -145,7 +150,7 @@ impl LocalAws {
             (state.agenda.take_effects(), longest)
         };
         for effect in effects {
-            // What was about to start stays away.
+            // What was about to start or to be asked stays away.
             if let Effect::Stop(task_id) = effect {
                 self.driver.stop(&task_id);
             }

@@ -32,7 +32,7 @@
 //! `docs/fidelity.md` has all of them, with sources and doubts. Kept and read back, but without effect:
 //! load balancers (traffic weights are recorded, and no listener reads them), service discovery, Service
 //! Connect, volumes and placement. Alarms and the answers of hooks' functions are told to it
-//! ([`LocalAws::set_alarm`], [`LocalAws::answer_hooks`]). Refused by name: other deployment controllers
+//! ([`LocalAws::set_alarm`], [`LocalAws::answer_hooks`]), or asked for over HTTP ([`LocalAws::ask_hooks`]). Refused by name: other deployment controllers
 //! than `ECS`, and the operations that are not done. Capacity never runs out, a daemon service has no
 //! instance to run on, and signatures are not looked at. Nothing outlives the process. What AWS leaves
 //! unsettled is a switch: [`Switches`].
@@ -47,7 +47,9 @@ mod driver;
 mod ecr;
 mod ecs;
 mod error;
+mod exchange;
 mod fault;
+mod function;
 mod id;
 mod image;
 mod journal;
@@ -74,7 +76,7 @@ pub use driver::{
     ContainerSpec, HealthCheck, LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, TaskSpec,
     Usage,
 };
-pub use ecs::{HookAnswer, HookAnswerError};
+pub use ecs::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub use error::ApiError;
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
 pub use image::{ImageEntry, ImageMap, ImageMapError};

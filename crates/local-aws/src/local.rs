@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
-    ecs::{HookAnswer, State},
+    ecs::{HookAnswer, HookUrl, State},
     error::ApiError,
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
@@ -177,7 +177,15 @@ impl LocalAws {
         self.state().hook_targets.set(function, answers);
     }
 
-    /// The hooks whose functions have not answered: `hookId`, `function`, and what ECS tells a function.
+    /// Has the function behind lifecycle hooks asked at `url`, by POST of what ECS tells a function; what it
+    /// answers is what the function returns. `function` is as in [`answer_hooks`](Self::answer_hooks).
+    ///
+    /// Asked in real time, whatever the clock.
+    pub fn ask_hooks(&self, function: &str, url: HookUrl) {
+        self.state().hook_targets.set_url(function, url);
+    }
+
+    /// The hooks whose functions have not answered: `hookId`, `function`, and the `event` that ECS tells it.
     pub fn open_hooks(&self) -> Vec<Value> {
         self.state().open_hooks()
     }

@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use self::options::{LogFormat, Options, OptionsError};
+use self::options::{HookFunction, LogFormat, Options, OptionsError};
 
 /// Why the program could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -113,8 +113,11 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     for alarm in &options.alarms {
         local.set_alarm(alarm, true);
     }
-    for (function, answers) in &options.hooks {
-        local.answer_hooks(function, answers.clone());
+    for (function, stands_in) in &options.hooks {
+        match stands_in {
+            HookFunction::Answers(answers) => local.answer_hooks(function, answers.clone()),
+            HookFunction::Url(url) => local.ask_hooks(function, url.clone()),
+        }
     }
 
     let listener =

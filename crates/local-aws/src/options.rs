@@ -11,7 +11,8 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use coxswain_local_aws::{
-    Config, FaultRule, HookAnswer, HookAnswerError, ImageMap, ImageMapError, Journal, Switches, Timing,
+    Config, FaultRule, HookAnswer, HookAnswerError, HookUrl, HookUrlError, ImageMap, ImageMapError, Journal,
+    Switches, Timing,
 };
 
 /// A local ECS: AWS's own protocol, tasks as processes of this machine, ECS's rules for rollouts.
@@ -69,10 +70,11 @@ pub(crate) struct Options {
     pub(crate) alarms: Vec<String>,
 
     /// What the Lambda function of lifecycle hooks answers, in turn, the last for ever: SUCCEEDED,
-    /// FAILED, IN_PROGRESS[=SECONDS], NOTHING, or HOLD until POST /_local/hooks/ID; may be given
-    /// several times. FUNCTION is an ARN, a name, or `*`.
-    #[arg(long = "hook", value_name = "FUNCTION=ANSWER[,ANSWER...]", value_parser = hook)]
-    pub(crate) hooks: Vec<(String, Vec<HookAnswer>)>,
+    /// FAILED, `IN_PROGRESS[=SECONDS]`, NOTHING, or HOLD until POST /_local/hooks/ID. Or where it is asked,
+    /// by POST of what ECS tells a function: `http://HOST:PORT/PATH`. May be given several times; FUNCTION is
+    /// an ARN, a name, or `*`.
+    #[arg(long = "hook", value_name = "FUNCTION=ANSWER[,ANSWER...]|URL", value_parser = hook)]
+    pub(crate) hooks: Vec<(String, HookFunction)>,
 
     /// How many availability zones the region has; subnets lie in them in turn, as they are first named.
     #[arg(long, value_name = "COUNT", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=26))]
@@ -128,6 +130,13 @@ enum Switch {
     FirstDeploymentBakes,
     /// lifecycleStage shows PRE_PRODUCTION_TRAFFIC_SHIFT, which the model's enum lacks.
     ShowsPreProductionStage,
+}
+
+/// What stands in for a Lambda function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HookFunction {
+    Answers(Vec<HookAnswer>),
+    Url(HookUrl),
 }
 
 /// The form of log lines.
@@ -255,11 +264,15 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn hook(text: &str) -> Result<(String, Vec<HookAnswer>), String> {
+fn hook(text: &str) -> Result<(String, HookFunction), String> {
     // The function's ARN has no `=`, an answer may have one.
     let (function, answers) = assignment(text)?;
+    if answers.contains("://") {
+        let url = answers.parse().map_err(|error: HookUrlError| error.to_string())?;
+        return Ok((function, HookFunction::Url(url)));
+    }
     let answers: Result<_, HookAnswerError> = answers.split(',').map(str::parse).collect();
-    Ok((function, answers.map_err(|error| error.to_string())?))
+    Ok((function, HookFunction::Answers(answers.map_err(|error| error.to_string())?)))
 }
 
 #[cfg(test)]
@@ -312,9 +325,15 @@ mod tests {
 
     #[test]
     fn what_is_no_account_parameter_or_fault_is_refused() {
-        for arguments in
-            [["--account", "12345"], ["--parameter", "=x"], ["--parameter", "x"], ["--fault", "burn:*"]]
-        {
+        for arguments in [
+            ["--account", "12345"],
+            ["--parameter", "=x"],
+            ["--parameter", "x"],
+            ["--fault", "burn:*"],
+            ["--hook", "check"],
+            ["--hook", "check=MAYBE"],
+            ["--hook", "check=https://localhost/"],
+        ] {
             let all = [&["coxswain-local"], arguments.as_slice()].concat();
             assert!(Options::try_parse_from(all).is_err(), "{arguments:?}");
         }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::ServiceKey;
+use serde_json::Value;
+
+use super::{HookUrl, ServiceKey};
 use crate::{clock::Time, driver::TaskSpec};
 
 /// Something that happens at a set time.
@@ -20,13 +22,25 @@ pub(crate) enum Alarm {
     DeleteDefinition(String, u64),
 }
 
-/// Something that the driver is to do.
+/// Something that is to be done outside of the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Start a task.
     Start(Start),
     /// Stop a task.
     Stop(String),
+    /// Ask the function behind a hook.
+    Ask(HookCall),
+}
+
+/// A call of the function behind a lifecycle hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HookCall {
+    /// The hook's run, to which the answer belongs.
+    pub(crate) hook: String,
+    pub(crate) url: HookUrl,
+    /// What the function is told.
+    pub(crate) event: Value,
 }
 
 /// A task to start; its secrets are still to be looked up.
@@ -59,7 +73,7 @@ impl Agenda {
         self.alarms.insert((at, alarm));
     }
 
-    /// Hands something to the driver.
+    /// Has something done.
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
@@ -83,7 +97,7 @@ impl Agenda {
         self.alarms.first().map(|(at, _)| *at)
     }
 
-    /// What the driver is to do, in order.
+    /// What is to be done, in order.
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }

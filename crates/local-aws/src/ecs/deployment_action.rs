@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Members, Service, ServiceDeploymentStatus, ServiceKey, State, service_deployment::find};
+use super::{
+    Hook, Members, Service, ServiceDeployment, ServiceDeploymentStatus, ServiceKey, State, member::set,
+    service_deployment::find,
+};
 use crate::{clock::Time, error::ApiError};
 
 /// StopServiceDeployment: asks for the end or the rollback, which the scheduler carries out.
@@ -66,11 +69,21 @@ pub(super) fn go_on(state: &mut State, request: &Value) -> Result<Value, ApiErro
 impl State {
     /// Answers for the function behind a hook; says whether there was one that waited.
     pub(crate) fn resolve_hook(&mut self, id: &str, succeeded: bool) -> bool {
+        self.with_open_hook(id, |hook| hook.decide(succeeded))
+    }
+
+    /// Takes in what the function behind a hook returned, or why it could not be asked. It is too late where
+    /// the hook was decided meanwhile.
+    pub(crate) fn hook_returned(&mut self, id: &str, returned: Result<Value, String>, now: Time) {
+        self.with_open_hook(id, |hook| hook.returned(returned, now));
+    }
+
+    fn with_open_hook(&mut self, id: &str, then: impl FnOnce(&mut Hook)) -> bool {
         for (key, service) in &mut self.services {
             let shift = service.ongoing().and_then(|ongoing| ongoing.shift.as_mut());
             let hook = shift.and_then(|shift| shift.hooks.iter_mut().find(|hook| hook.id == id));
             if let Some(hook) = hook.filter(|hook| hook.awaits_answer()) {
-                hook.decide(succeeded);
+                then(hook);
                 self.agenda.look_at(key);
                 return true;
             }
@@ -78,25 +91,45 @@ impl State {
         false
     }
 
-    /// The calls of functions that have not answered: what ECS would have sent them, and the hook's id.
+    /// The functions that have not answered, each with the hook's id and what ECS tells it.
     pub(crate) fn open_hooks(&self) -> Vec<Value> {
-        let mut calls = Vec::new();
+        let mut open = Vec::new();
         for (key, service) in &self.services {
-            let shift = service.history.last().and_then(|deployment| deployment.shift.as_ref());
-            let Some(shift) = shift else { continue };
-            let (production, test) = shift.weights(|revision| self.revision_arn(key, revision));
-            for mut call in shift.hooks.iter().filter_map(super::Hook::call) {
-                if let Some(members) = call.as_object_mut() {
-                    members.insert("serviceArn".into(), self.names.service(&key.cluster, &key.name).into());
-                    let target = self.revision_arn(key, shift.target);
-                    members.insert("targetServiceRevisionArn".into(), target.into());
-                    members.insert("productionTrafficWeights".into(), production.clone());
-                    members.insert("testTrafficWeights".into(), test.clone());
+            let Some(ongoing) = service.history.last() else { continue };
+            for hook in ongoing.shift.iter().flat_map(|shift| &shift.hooks) {
+                if let (Some(function), Some(event)) = (hook.function(), self.hook_event(key, ongoing, hook))
+                {
+                    open.push(json!({"hookId": hook.id, "function": function, "event": event}));
                 }
-                calls.push(call);
             }
         }
-        calls
+        open
+    }
+
+    /// What ECS tells the function behind a hook.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/lambda-lifecycle-hooks.html>
+    pub(crate) fn hook_event(
+        &self,
+        key: &ServiceKey,
+        deployment: &ServiceDeployment,
+        hook: &Hook,
+    ) -> Option<Value> {
+        let shift = deployment.shift.as_ref()?;
+        let (production, test) = shift.told_weights(|revision| self.revision_arn(key, revision));
+        let mut event = hook.event();
+        set(&mut event, "resourceArn", deployment.arn.as_str());
+        set(
+            &mut event,
+            "executionDetails",
+            json!({
+                "serviceArn": self.names.service(&key.cluster, &key.name),
+                "targetServiceRevisionArn": self.revision_arn(key, shift.target),
+                "testTrafficWeights": test,
+                "productionTrafficWeights": production,
+            }),
+        );
+        Some(event)
     }
 
     /// Sets a CloudWatch alarm's state; deployments that watch it hear of it at once.

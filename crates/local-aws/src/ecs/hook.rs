@@ -1,100 +1,22 @@
-//! Lifecycle hooks: their runs in a deployment, and who answers for the functions behind them.
-//!
-//! No Lambda function is called here. What a function would answer is set beforehand, by its ARN or
-//! name, or given later by hand.
+//! Lifecycle hooks: their runs in a deployment.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/lambda-lifecycle-hooks.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Members, Stage, member::set};
+use super::{
+    Members, Stage,
+    hook_target::{Called, HookAnswer, HookTargets, HookUrl, Returned},
+    member::set,
+};
 use crate::{clock::Time, id::Random};
-
-/// The pause before a function that said `IN_PROGRESS` is called again, unless it names another.
-const CALL_BACK_DELAY: u64 = 30;
 
 /// The timeout of a hook that names none, in minutes. Source: the API's description of
 /// `DeploymentLifecycleHookTimeoutConfiguration`.
 const TIMEOUT_MINUTES: u64 = 1_440;
-
-/// What the function behind a lifecycle hook answers.
-///
-/// As text: `SUCCEEDED`, `FAILED`, `IN_PROGRESS` or `IN_PROGRESS=SECONDS`, `NOTHING`, `HOLD`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HookAnswer {
-    /// The deployment goes on.
-    Succeeded,
-    /// The deployment is rolled back.
-    Failed,
-    /// The function is called again after so many seconds.
-    InProgress(u64),
-    /// An answer without a `hookStatus`, as of a function that ends early: ECS takes it as a failure.
-    Nothing,
-    /// No answer until somebody gives one by [`LocalAws::resolve_hook`](crate::LocalAws::resolve_hook).
-    Hold,
-}
-
-/// Why a text is no answer of a hook.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no answer of a hook: there are SUCCEEDED, FAILED, IN_PROGRESS[=SECONDS], NOTHING and HOLD")]
-pub struct HookAnswerError(String);
-
-impl FromStr for HookAnswer {
-    type Err = HookAnswerError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "SUCCEEDED" => Ok(Self::Succeeded),
-            "FAILED" => Ok(Self::Failed),
-            "IN_PROGRESS" => Ok(Self::InProgress(CALL_BACK_DELAY)),
-            "NOTHING" => Ok(Self::Nothing),
-            "HOLD" => Ok(Self::Hold),
-            _ => text
-                .strip_prefix("IN_PROGRESS=")
-                .and_then(|seconds| seconds.parse().ok())
-                .map(Self::InProgress)
-                .ok_or_else(|| HookAnswerError(text.to_owned())),
-        }
-    }
-}
-
-/// Who answers for which function.
-#[derive(Debug, Default)]
-pub(crate) struct HookTargets(Vec<Target>);
-
-#[derive(Debug)]
-struct Target {
-    /// An ARN, a function's name, or `*`.
-    function: String,
-    answers: Vec<HookAnswer>,
-    given: usize,
-}
-
-impl HookTargets {
-    /// Sets the answers of a function, in turn; the last one stays. Earlier ones of it are gone.
-    pub(crate) fn set(&mut self, function: &str, answers: Vec<HookAnswer>) {
-        self.0.retain(|target| target.function != function);
-        self.0.push(Target { function: function.to_owned(), answers, given: 0 });
-        // The one for every function comes last.
-        self.0.sort_by_key(|target| target.function == "*");
-    }
-
-    /// The next answer of the function with this ARN; `None` where nobody answers for it.
-    fn next(&mut self, arn: &str) -> Option<HookAnswer> {
-        let name = arn.split(':').nth(6).unwrap_or(arn);
-        let target = self
-            .0
-            .iter_mut()
-            .find(|target| target.function == arn || target.function == name || target.function == "*")?;
-        let answer = target.answers.get(target.given).or(target.answers.last()).copied();
-        target.given += 1;
-        answer
-    }
-}
 
 /// What a hook waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +44,8 @@ pub(crate) enum HookState {
 #[derive(Debug)]
 pub(crate) struct Hook {
     pub(crate) id: String,
+    /// What its function is told as `executionId`, the same at each call of it.
+    execution: String,
     kind: Kind,
     stage: Stage,
     pub(crate) state: HookState,
@@ -129,6 +53,8 @@ pub(crate) struct Hook {
     rolls_back_at_timeout: bool,
     /// When the function is called next; `None` where it is not.
     calls_at: Option<Time>,
+    /// Where its function is to be asked now.
+    asks: Option<HookUrl>,
     details: Value,
 }
 
@@ -162,6 +88,8 @@ impl Hook {
         };
         Self {
             id: format!("ecs-{word}-{}{}", random.alphanumeric21(), random.alphanumeric21()),
+            execution: random.uuid(),
+            asks: None,
             calls_at: (kind != Kind::Pause).then_some(now),
             kind,
             stage,
@@ -215,28 +143,65 @@ impl Hook {
         }
         if let (Some(_), Kind::Function(arn)) = (self.calls_at.filter(|at| *at <= now), &self.kind) {
             self.calls_at = None;
-            match targets.next(arn) {
-                Some(HookAnswer::Succeeded) => self.state = HookState::Succeeded,
-                Some(HookAnswer::Failed) => self.state = HookState::Failed(returned_failed(self.stage, arn)),
-                Some(HookAnswer::InProgress(seconds)) => {
-                    self.calls_at = Some(now.after(Duration::from_secs(seconds)));
-                }
-                Some(HookAnswer::Hold) => {}
-                Some(HookAnswer::Nothing) => {
-                    self.state = HookState::Failed(format!(
-                        "{} ECS was unable to parse the response from {arn} due to HookStatus must not be null",
-                        hooks_failed(self.stage)
-                    ));
-                }
-                None => {
-                    self.state = HookState::Failed(format!(
-                        "{} ECS was unable to invoke hook target {arn} due to the local ECS having no answer for it",
-                        hooks_failed(self.stage)
-                    ));
-                }
+            match targets.call(arn) {
+                Some(Called::Answered(answer)) => self.take(answer, now),
+                Some(Called::Asked(url)) => self.asks = Some(url),
+                None => self.cannot_invoke("the local ECS having no answer for it"),
             }
         }
         (self.state == HookState::Open).then(|| self.calls_at.unwrap_or(self.expires_at).min(self.expires_at))
+    }
+
+    /// Where its function is to be asked now, once a call.
+    pub(crate) fn asks(&mut self) -> Option<HookUrl> {
+        self.asks.take()
+    }
+
+    /// Takes in what its function returned over HTTP, or why it could not be asked.
+    pub(super) fn returned(&mut self, returned: Result<Value, String>, now: Time) {
+        match returned.map(|returned| Returned::read(&returned)) {
+            Ok(Ok(Returned { answer, details })) => {
+                self.keep(details);
+                self.take(answer, now);
+            }
+            Ok(Err(why)) => self.cannot_read(&why),
+            Err(why) => self.cannot_invoke(&why),
+        }
+    }
+
+    fn take(&mut self, answer: HookAnswer, now: Time) {
+        match answer {
+            HookAnswer::Succeeded => self.decide(true),
+            HookAnswer::Failed => self.decide(false),
+            HookAnswer::InProgress(seconds) => self.calls_at = Some(now.after(Duration::from_secs(seconds))),
+            HookAnswer::Hold => {}
+            HookAnswer::Nothing => self.cannot_read("HookStatus must not be null"),
+        }
+    }
+
+    /// Merges what a function wants to be told at its next call into what it is told anyway.
+    ///
+    /// Source: lambda-lifecycle-hooks.html, "Passing state with hookDetails".
+    fn keep(&mut self, details: Option<Value>) {
+        match (&mut self.details, details) {
+            (Value::Object(told), Some(Value::Object(more))) => told.extend(more),
+            (told, Some(details)) => *told = details,
+            (_, None) => {}
+        }
+    }
+
+    fn cannot_read(&mut self, why: &str) {
+        self.fails("parse the response from", why);
+    }
+
+    fn cannot_invoke(&mut self, why: &str) {
+        self.fails("invoke hook target", why);
+    }
+
+    fn fails(&mut self, what: &str, why: &str) {
+        let Kind::Function(arn) = &self.kind else { return };
+        let hooks_failed = hooks_failed(self.stage);
+        self.state = HookState::Failed(format!("{hooks_failed} ECS was unable to {what} {arn} due to {why}"));
     }
 
     /// As DescribeServiceDeployments shows it.
@@ -264,15 +229,21 @@ impl Hook {
         shown
     }
 
-    /// What a function that has not answered was told, without the members that every hook has.
-    pub(super) fn call(&self) -> Option<Value> {
-        let Kind::Function(arn) = &self.kind else { return None };
-        self.awaits_answer().then(|| {
-            json!({
-                "hookId": self.id, "function": arn, "lifecycleStage": self.stage.name(),
-                "hookDetails": self.details,
-            })
-        })
+    /// The ARN of the function that has not answered, if that is what it waits for.
+    pub(super) fn function(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Function(arn) if self.awaits_answer() => Some(arn),
+            _ => None,
+        }
+    }
+
+    /// What its function is told, without what all hooks of the stage are told alike.
+    pub(super) fn event(&self) -> Value {
+        let mut event = json!({"executionId": self.execution, "lifecycleStage": self.stage.name()});
+        if !self.details.is_null() {
+            set(&mut event, "hookDetails", self.details.clone());
+        }
+        event
     }
 }
 
@@ -291,36 +262,6 @@ fn returned_failed(stage: Stage, arn: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:check";
-
-    #[test]
-    fn a_function_answers_in_turn_by_arn_or_name_before_the_one_for_all() {
-        let mut targets = HookTargets::default();
-        assert_eq!(targets.next(ARN), None);
-        targets.set("*", vec![HookAnswer::Failed]);
-        targets.set("check", vec![HookAnswer::InProgress(5), HookAnswer::Succeeded]);
-        let answers: Vec<_> = (0..3).map(|_| targets.next(ARN).unwrap()).collect();
-        assert_eq!(answers, [HookAnswer::InProgress(5), HookAnswer::Succeeded, HookAnswer::Succeeded]);
-        assert_eq!(
-            targets.next("arn:aws:lambda:us-east-1:123456789012:function:other"),
-            Some(HookAnswer::Failed)
-        );
-    }
-
-    #[test]
-    fn an_answer_is_read_from_its_text() {
-        for (text, answer) in [
-            ("SUCCEEDED", Some(HookAnswer::Succeeded)),
-            ("IN_PROGRESS", Some(HookAnswer::InProgress(30))),
-            ("IN_PROGRESS=60", Some(HookAnswer::InProgress(60))),
-            ("HOLD", Some(HookAnswer::Hold)),
-            ("IN_PROGRESS=soon", None),
-            ("succeeded", None),
-        ] {
-            assert_eq!(text.parse().ok(), answer, "{text}");
-        }
-    }
 
     #[test]
     fn a_hook_that_nobody_decides_times_out_and_then_does_as_it_says() {

@@ -13,6 +13,7 @@ mod deployment;
 mod deployment_action;
 mod event;
 mod hook;
+mod hook_target;
 mod instance;
 mod log_stream;
 mod member;
@@ -30,12 +31,13 @@ mod zone;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub(crate) use agenda::{Alarm, Effect, Start};
+pub(crate) use agenda::{Alarm, Effect, HookCall, Start};
 pub(crate) use alarm::{AlarmRecord, Alarms};
 pub(crate) use deployment::{Deployment, Launches, Rollout};
 pub(crate) use event::words;
-pub(crate) use hook::{Hook, HookState, HookTargets};
-pub use hook::{HookAnswer, HookAnswerError};
+pub(crate) use hook::{Hook, HookState};
+pub(crate) use hook_target::HookTargets;
+pub use hook_target::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub(crate) use log_stream::LogStream;
 pub(crate) use member::Members;
 pub(crate) use operation::{call, is_done, why_not};

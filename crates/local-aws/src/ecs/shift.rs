@@ -236,18 +236,21 @@ impl Shift {
         set(summary, "requestedProductionTrafficWeight", percent(share(self.production_weight)));
     }
 
-    /// `productionTrafficWeights` or `testTrafficWeights`, as a hook's function is told.
-    pub(crate) fn weights(&self, arn: impl Fn(u64) -> String) -> (Value, Value) {
-        let of = |weight: u64| {
+    /// `productionTrafficWeights` and `testTrafficWeights`, as a hook's function is told: each at the stages
+    /// at which it moves.
+    pub(super) fn told_weights(&self, arn: impl Fn(u64) -> String) -> (Value, Value) {
+        let of = |weight: u64, stages: &[Stage]| {
             let mut weights = json!({});
             for (revision, share) in [(Some(self.target), weight), (self.source, ALL - weight)] {
-                if let Some(revision) = revision.filter(|_| self.routes) {
+                if let Some(revision) = revision.filter(|_| self.routes && stages.contains(&self.stage)) {
                     set(&mut weights, &arn(revision), percent(share));
                 }
             }
             weights
         };
-        (of(self.production_weight), of(self.test_weight))
+        let production =
+            of(self.production_weight, &[Stage::PreProductionTrafficShift, Stage::ProductionTrafficShift]);
+        (production, of(self.test_weight, &[Stage::TestTrafficShift]))
     }
 }
 
@@ -301,6 +304,23 @@ mod tests {
         assert_eq!(wanted(Stage::CleanUp, Direction::Forward), [0, 4, 0]);
         assert_eq!(wanted(Stage::ProductionTrafficShift, Direction::Back), [4, 4, 4]);
         assert_eq!(wanted(Stage::CleanUp, Direction::Back), [4, 0, 0]);
+    }
+
+    #[test]
+    fn a_function_is_told_weights_at_the_stages_at_which_they_move() {
+        let mut shift = shift(&json!({"strategy": "CANARY"}), Some(1));
+        let mut told = |stage| {
+            shift.enter(stage, Vec::new(), Time::from_millis(0));
+            shift.told_weights(|revision| revision.to_string())
+        };
+        let nothing = json!({});
+        assert_eq!(told(Stage::PostScaleUp), (nothing.clone(), nothing.clone()));
+        assert_eq!(told(Stage::TestTrafficShift), (nothing.clone(), json!({"1": 0.0, "2": 100.0})));
+        assert_eq!(told(Stage::PostTestTrafficShift), (nothing.clone(), nothing.clone()));
+        let before = json!({"1": 100.0, "2": 0.0});
+        assert_eq!(told(Stage::PreProductionTrafficShift), (before, nothing.clone()));
+        let first = json!({"1": 95.0, "2": 5.0});
+        assert_eq!(told(Stage::ProductionTrafficShift), (first, nothing));
     }
 
     #[test]

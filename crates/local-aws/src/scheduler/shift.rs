@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     clock::Time,
-    ecs::{Alarm, Direction, Hook, HookState, Service, ServiceDeployment, Shift, Stage, State},
+    ecs::{
+        Alarm, Direction, Effect, Hook, HookCall, HookState, HookTargets, HookUrl, Service,
+        ServiceDeployment, Shift, Stage, State,
+    },
 };
 
 /// The longest that a stage other than a pause may take. Source: the workflow's page.
@@ -51,7 +54,11 @@ pub(super) fn advance(state: &mut State, service: &mut Service, now: Time) -> bo
     loop {
         let tasks = tasks(state, service, now);
         let Some(shift) = service.ongoing().and_then(|ongoing| ongoing.shift.as_mut()) else { return false };
-        let (calls_at, open) = move_hooks(state, shift, now);
+        let (calls_at, open) = move_hooks(&mut state.hook_targets, shift, now);
+        ask(state, service);
+        let Some(shift) = service.history.last().and_then(|ongoing| ongoing.shift.as_ref()) else {
+            return false;
+        };
         match if open { Step::Wait(calls_at) } else { next(shift, tasks, now) } {
             Step::Wait(at) => {
                 if let Some(at) = at {
@@ -91,12 +98,28 @@ fn enter(state: &mut State, service: &mut Service, next: Stage, now: Time) {
 }
 
 /// Moves the stage's hooks on; says when the next one wants it, and whether one is undecided.
-fn move_hooks(state: &mut State, shift: &mut Shift, now: Time) -> (Option<Time>, bool) {
-    let targets = &mut state.hook_targets;
+fn move_hooks(targets: &mut HookTargets, shift: &mut Shift, now: Time) -> (Option<Time>, bool) {
     let at = shift.hooks.iter_mut().filter_map(|hook| hook.move_on(targets, now)).min();
     let failed = |hook: &Hook| matches!(hook.state, HookState::Failed(_) | HookState::TimedOut(Some(_)));
     let open = shift.hooks.iter().any(|hook| hook.state == HookState::Open);
     (at, open && !shift.hooks.iter().any(failed))
+}
+
+/// Has the functions asked that are to be asked now.
+fn ask(state: &mut State, service: &mut Service) {
+    let shift = service.ongoing().and_then(|ongoing| ongoing.shift.as_mut());
+    let asked: Vec<(String, HookUrl)> = shift
+        .into_iter()
+        .flat_map(|shift| &mut shift.hooks)
+        .filter_map(|hook| hook.asks().map(|url| (hook.id.clone(), url)))
+        .collect();
+    let Some(ongoing) = service.history.last() else { return };
+    for (id, url) in asked {
+        let hook = ongoing.shift.iter().flat_map(|shift| &shift.hooks).find(|hook| hook.id == id);
+        if let Some(event) = hook.and_then(|hook| state.hook_event(&service.key, ongoing, hook)) {
+            state.agenda.effect(Effect::Ask(HookCall { hook: id, url, event }));
+        }
+    }
 }
 
 fn tasks(state: &State, service: &Service, now: Time) -> Tasks {

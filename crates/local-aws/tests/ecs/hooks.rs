@@ -244,8 +244,10 @@ async fn a_held_function_is_shown_with_what_it_was_told_and_answered_by_hand() {
     let (_, open) = lab.local_api("GET", "/hooks", "").await;
     let call = &open["hooks"][0];
     assert_eq!(call["function"], FUNCTION);
-    assert_eq!(call["lifecycleStage"], "TEST_TRAFFIC_SHIFT");
-    assert_eq!(call["targetServiceRevisionArn"], deployment["targetServiceRevision"]["arn"]);
+    let event = &call["event"];
+    assert_eq!(event["lifecycleStage"], "TEST_TRAFFIC_SHIFT");
+    let (told, target) = (&event["executionDetails"], &deployment["targetServiceRevision"]["arn"]);
+    assert_eq!(told["targetServiceRevisionArn"], *target);
     let path = format!("/hooks/{}", call["hookId"].as_str().unwrap());
     let decision = |status: &str| json!({"hookStatus": status}).to_string();
     assert_eq!(lab.local_api("POST", &path, &decision("MAYBE")).await.0, 400);
@@ -262,7 +264,7 @@ async fn the_details_of_a_hook_are_kept_as_they_came_and_told_to_its_function() 
     let lab = roll_with(&json!([function(&json!(["PRE_SCALE_UP"]))])).await;
     lab.local.answer_hooks("check", vec![HookAnswer::Hold]);
     lab.until_stage("PRE_SCALE_UP").await;
-    assert_eq!(lab.local.open_hooks()[0]["hookDetails"], details());
+    assert_eq!(lab.local.open_hooks()[0]["event"]["hookDetails"], details());
     let kept = &lab.service().await["deploymentConfiguration"]["lifecycleHooks"][0];
     assert_eq!(kept["hookDetails"], details());
 }

@@ -13,6 +13,8 @@ mod events;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod functions;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod hooks;
