@@ -16,6 +16,7 @@ use crate::{
     function,
     local::LocalAws,
     scheduler,
+    task_secret::{Purpose, TaskSecret},
 };
 
 /// Beyond its stop timeout, how long a task may take to end at shutdown.
@@ -104,7 +105,7 @@ impl LocalAws {
     fn prepare(
         &self,
         task: &mut TaskSpec,
-        secrets: Vec<(String, String, String)>,
+        secrets: Vec<TaskSecret>,
         file: Option<&String>,
     ) -> Result<(), String> {
         if let Some(file) = file {
@@ -113,9 +114,10 @@ impl LocalAws {
                  {file} is in"
             ));
         }
-        for (container, variable, value_from) in secrets {
-            let value = self.parameters().secret(&value_from)?;
-            if let Some(spec) = task.containers.iter_mut().find(|spec| spec.name == container) {
+        for secret in secrets {
+            let value = self.task_secret(&secret)?;
+            let spec = task.containers.iter_mut().find(|spec| spec.name == secret.container);
+            if let (Purpose::Variable(variable), Some(spec)) = (secret.purpose, spec) {
                 spec.environment.insert(variable, value);
             }
         }

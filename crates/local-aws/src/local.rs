@@ -14,9 +14,11 @@ use crate::{
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
     journal::Journal,
+    kms::Keys,
     metadata::Surroundings,
     neighbour::{Neighbour, neighbours},
     recorder::{Recorded, Recorder},
+    secrets_manager::Secrets,
     ssm::Parameters,
     throttle::Throttle,
 };
@@ -36,6 +38,8 @@ pub struct LocalAws {
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) throttle: Option<Throttle>,
     parameters: Mutex<Parameters>,
+    secrets: Mutex<Secrets>,
+    keys: Mutex<Keys>,
     around: Mutex<Surroundings>,
     state: Mutex<State>,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
@@ -61,6 +65,8 @@ impl LocalAws {
             journal: config.journal.clone(),
             throttle: config.throttles.then(Throttle::default),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
+            secrets: Mutex::new(Secrets::new(&config.account, &config.region, random.clone())),
+            keys: Mutex::new(Keys::new(&config.account, &config.region, random.clone())),
             around: Mutex::new(Surroundings { url: None, region: config.region.clone() }),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),
@@ -82,6 +88,18 @@ impl LocalAws {
 
     pub(crate) fn parameters(&self) -> MutexGuard<'_, Parameters> {
         self.parameters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Secrets Manager's state; its lock may be taken while that of the parameters is held, and not the
+    /// other way round.
+    pub(crate) fn secrets(&self) -> MutexGuard<'_, Secrets> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// KMS's state; its lock may be taken while that of the parameters or of the secrets is held, and not
+    /// the other way round.
+    pub(crate) fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets a parameter of type `String`, whatever is there: for seeds and flags.

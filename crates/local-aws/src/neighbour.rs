@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use coxswain_ecs_shapes::{Api, ecr, logs, ssm};
 use serde_json::Value;
 
-use crate::{config::Config, ecr::Registries, error::ApiError, local::LocalAws};
+use crate::{
+    config::Config, ecr::Registries, error::ApiError, kms::KeyManagement, local::LocalAws,
+    secrets_manager::SecretsManager,
+};
 
 /// One service beside ECS, in the same account and region.
 ///
@@ -36,7 +39,13 @@ pub(crate) trait Neighbour: Debug + Send + Sync {
 /// Every service beside ECS, with nothing in it yet.
 pub(crate) fn neighbours(config: &Config) -> Vec<Box<dyn Neighbour>> {
     let registries = Registries::new(&config.account, &config.region);
-    vec![Box::new(SystemsManager), Box::new(Logs), Box::new(registries)]
+    vec![
+        Box::new(SecretsManager),
+        Box::new(KeyManagement),
+        Box::new(SystemsManager),
+        Box::new(Logs),
+        Box::new(registries),
+    ]
 }
 
 /// Systems Manager. Its parameters lie in [`LocalAws`], since tasks' secrets come from there too.
@@ -91,3 +100,6 @@ impl Neighbour for Registries {
         self.call(operation, request, local.driver.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{HookUrl, ServiceKey};
-use crate::{clock::Time, driver::TaskSpec};
+use crate::{clock::Time, driver::TaskSpec, task_secret::TaskSecret};
 
 /// Something that happens at a set time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +48,8 @@ pub(crate) struct HookCall {
 pub(crate) struct Start {
     /// The task, without the secrets' values.
     pub(crate) task: TaskSpec,
-    /// Container, variable and `valueFrom` of each secret.
-    pub(crate) secrets: Vec<(String, String, String)>,
+    /// What its containers name, in their order.
+    pub(crate) secrets: Vec<TaskSecret>,
     /// Objects in S3 that hold more of its environment.
     pub(crate) files: Vec<String>,
 }

@@ -19,7 +19,7 @@ use self::{
     name::{Selector, check_name},
     store::{Kind, NewValue, Stored},
 };
-use crate::{clock::Time, error::ApiError};
+use crate::{clock::Time, error::ApiError, wire::not_done};
 
 /// Most parameters that one page of `GetParametersByPath` holds.
 const PAGE: usize = 10;
@@ -40,10 +40,7 @@ impl Parameters {
             "PutParameter" => self.put_parameter(input, now),
             "DeleteParameter" => self.delete_parameter(input),
             "DeleteParameters" => Ok(self.delete_parameters(input)),
-            other => Err(ApiError::new(
-                "InvalidAction",
-                format!("this local Systems Manager does not do {other}; it has parameters only"),
-            )),
+            other => Err(not_done("ssm", other)),
         }
     }
 

@@ -37,6 +37,8 @@ mod run_task;
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod shifts;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::Time,
     driver::{ContainerSpec, TaskSpec},
+    task_secret::TaskSecret,
 };
 
 /// From SIGTERM to SIGKILL where a container names nothing else. Source:
@@ -205,11 +206,7 @@ impl State {
             let name = definition.text("name").unwrap_or_default();
             let own = overrides.iter().find(|container| container.text("name") == Some(name));
             containers.push(container_spec(definition, own));
-            for secret in definition.items("secrets") {
-                if let (Some(variable), Some(from)) = (secret.text("name"), secret.text("valueFrom")) {
-                    secrets.push((name.to_owned(), variable.to_owned(), from.to_owned()));
-                }
-            }
+            secrets.extend(TaskSecret::all_of(definition));
             // An override adds to the definition's files.
             for owner in std::iter::once(definition).chain(own) {
                 let named = owner.items("environmentFiles").iter().filter_map(|file| file.text("value"));
