@@ -65,9 +65,9 @@ impl LocalAws {
             Err(error) => return Ok(self.respond(protocol, None, Err(error))),
         };
         let names = (api.service, operation.name);
+        let client = request.headers().get(USER_AGENT).and_then(|client| client.to_str().ok());
         if let Some(journal) = &self.journal {
-            let client = request.headers().get(USER_AGENT).and_then(|client| client.to_str().ok());
-            journal.note(names, client, &recorder::without_secrets(operation.input, &body));
+            journal.request(names, client, &recorder::without_secrets(operation.input, &body));
         }
         let fault = self.faults.choose(api.service, operation.name, &body);
         if let Some(delay) = fault.delay() {
@@ -88,6 +88,10 @@ impl LocalAws {
             }
             Fault::None | Fault::DelayMs(_) => Some(call().await),
         };
+        if let (Some(journal), Some(outcome)) = (&self.journal, &outcome) {
+            let clean = outcome.as_ref().map(|answer| recorder::without_secrets(operation.output, answer));
+            journal.answer(names, client, clean);
+        }
         let error = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
         let error = error.map(|error| error.code.clone().into_owned());
         self.recorder.record(self.clock.now(), (api.service, operation), &body, fault, error);
