@@ -116,7 +116,9 @@ impl LocalAws {
         }
         let request = validate::request(operation.input, body, validate::OF_ECS)?;
         let answer = crate::ecs::call(&mut self.state(), &Checked { operation, request }, now)?;
-        self.wake();
+        if !reads(operation.name) {
+            self.wake();
+        }
         Ok(answer)
     }
 
@@ -160,6 +162,11 @@ impl LocalAws {
         }
         response
     }
+}
+
+/// Whether an operation changes nothing, so that nobody need be woken for it.
+fn reads(operation: &str) -> bool {
+    ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// Which operation is asked, with which body.
