@@ -85,10 +85,18 @@ def judge_journal(entries):
             if "answer" in entry:
                 judge(operation_model.output_shape, entry["answer"], operation_model.name, problems)
             else:
-                judge_error(operation_model, *(entry["error"][part] for part in ("code", "message", "status")), problems)
+                judge_journaled_error(operation_model, entry["error"], problems)
         if problems:
             found["\n".join(problems)] = entry
     return [f"{text}\n  in {entry}" for text, entry in found.items()]
+
+
+def judge_journaled_error(operation_model, error, problems):
+    judge_error(operation_model, error["code"], error["message"], error["status"], problems)
+    for shape in operation_model.error_shapes:
+        if shape.name == error["code"]:
+            members = {name: value for name, value in error["members"].items() if name.lower() != "message"}
+            judge(shape, members, shape.name, problems)
 
 
 def judge_request(operation_model, request):

@@ -21,7 +21,7 @@ const MOST_LINES: usize = 50_000;
 ///
 /// A line has `service` and `operation` in botocore's and AWS's names, `client`, the first word of
 /// what the client calls itself, and either `request`, the body as it came, or `answer`, or `error`
-/// with code, message and HTTP status. A line `{"full": true}` is the last where there was no room for
+/// with code, message, HTTP status and what else it has. A line `{"full": true}` is the last where there was no room for
 /// more, so that a reader does not take a part for the whole.
 ///
 /// Two answers are of one form where they have the same members of the same types and the same words;
@@ -74,8 +74,9 @@ impl Journal {
     ) {
         let (kind, value) = match outcome {
             Ok(answer) => ("answer", answer),
-            Err(ApiError { code, message, status }) => {
-                ("error", json!({"code": code, "message": message, "status": status.as_u16()}))
+            Err(ApiError { code, message, status, members }) => {
+                let status = status.as_u16();
+                ("error", json!({"code": code, "message": message, "status": status, "members": members}))
             }
         };
         let key = entry(names, client, kind, &form(&value)).to_string();
@@ -173,7 +174,8 @@ mod tests {
         let told = lines(&path);
         assert_eq!(told.len(), 4, "{told:?}");
         assert_eq!(told[0]["answer"], service("one", 1.5, "ACTIVE"));
-        let error = json!({"code": "InvalidParameterException", "message": "no", "status": 400});
+        let error =
+            json!({"code": "InvalidParameterException", "message": "no", "status": 400, "members": {}});
         assert_eq!(told[3]["error"], error);
     }
 

@@ -38,6 +38,7 @@
 //! unsettled is a switch: [`Switches`].
 
 mod admin;
+mod answer;
 mod cbor;
 mod clock;
 mod config;
