@@ -76,6 +76,13 @@ pub struct Timing {
     /// The longest such pause, 15 minutes in ECS. Source:
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html>
     pub longest_backoff: Duration,
+    /// From a request to Cloud Map to its effect: some seconds in AWS, which names no figure.
+    ///
+    /// In that time a task that is stopped can still be found, though it has had its SIGTERM.
+    pub map_operation: Duration,
+    /// From a report of an instance's health to its effect, about 30 s in Cloud Map. Source:
+    /// <https://docs.aws.amazon.com/cloud-map/latest/api/API_HealthCheckCustomConfig.html>
+    pub map_health: Duration,
 }
 
 impl Default for Timing {
@@ -90,6 +97,8 @@ impl Default for Timing {
             alarm_bake: Duration::from_mins(3),
             first_backoff: Duration::from_secs(10),
             longest_backoff: Duration::from_mins(15),
+            map_operation: Duration::from_secs(1),
+            map_health: Duration::from_secs(30),
         }
     }
 }

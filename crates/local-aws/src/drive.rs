@@ -11,13 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Time,
-    driver::{TaskEvent, TaskEventKind},
+    driver::{TaskEvent, TaskEventKind, TaskSpec},
     ecs::{Effect, HookCall, Start, StopCode},
     function,
     local::LocalAws,
     scheduler,
     task_secret::{Purpose, TaskSecret},
-    task_spec::TaskSpec,
 };
 
 /// Beyond its stop timeout, how long a task may take to end at shutdown.

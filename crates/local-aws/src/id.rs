@@ -54,15 +54,24 @@ impl Random {
         1_000_000_000_000_000_000 + self.below(8_000_000_000_000_000_000)
     }
 
+    /// Small letters and digits from 2 to 7: what Cloud Map has.
+    pub(crate) fn base32(&mut self, length: usize) -> String {
+        const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz234567";
+        self.letters(LETTERS, length)
+    }
+
+    fn letters(&mut self, letters: &[u8], length: usize) -> String {
+        let mut letter = || {
+            let index = usize::try_from(self.below(letters.len() as u64)).unwrap_or(0);
+            char::from(letters.get(index).copied().unwrap_or(b'a'))
+        };
+        (0..length).map(|_| letter()).collect()
+    }
+
     /// 21 letters and digits: service deployments.
     pub(crate) fn alphanumeric21(&mut self) -> String {
         const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        (0..21)
-            .map(|_| {
-                let index = usize::try_from(self.below(LETTERS.len() as u64)).unwrap_or(0);
-                char::from(LETTERS.get(index).copied().unwrap_or(b'A'))
-            })
-            .collect()
+        self.letters(LETTERS, 21)
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, mpsc::UnboundedReceiver};
 
 use crate::{
     clock::Clock,
+    cloud_map::CloudMap,
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
     ecs::{HookAnswer, HookUrl, State},
@@ -35,6 +36,7 @@ pub struct LocalAws {
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
     pub(crate) neighbours: Vec<Box<dyn Neighbour>>,
+    pub(crate) cloud_map: CloudMap,
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) throttle: Option<Throttle>,
     parameters: Mutex<Parameters>,
@@ -58,10 +60,12 @@ impl LocalAws {
         events: UnboundedReceiver<TaskEvent>,
     ) -> Self {
         let random = config.seed.map_or_else(Random::unseeded, Random::seeded);
+        let cloud_map = CloudMap::new(&config);
         Self {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
-            neighbours: neighbours(&config),
+            neighbours: neighbours(&config, &cloud_map),
+            cloud_map: cloud_map.clone(),
             journal: config.journal.clone(),
             throttle: config.throttles.then(Throttle::default),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
@@ -70,7 +74,7 @@ impl LocalAws {
             around: Mutex::new(Surroundings { url: None, region: config.region.clone() }),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),
-            state: Mutex::new(State::new(config, random)),
+            state: Mutex::new(State::new(config, random, cloud_map)),
             events: Mutex::new(Some(events)),
             changed: Notify::new(),
             clock,

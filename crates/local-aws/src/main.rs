@@ -15,8 +15,7 @@ use std::{
 
 use clap::Parser;
 use coxswain_local_aws::{
-    ApiError, LocalAws, ProcessConfig, ProcessDriver, ScriptedDriver, SystemClock, TaskDriver,
-    TaskEventSender, shim_main_if_asked,
+    ApiError, DnsServer, LocalAws, ProcessConfig, ProcessDriver, SystemClock, shim_main_if_asked,
 };
 use tokio::{
     net::TcpListener,
@@ -89,6 +88,7 @@ fn start_logging(options: &Options) -> Result<(), Failure> {
 
 async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     options.check_address()?;
+    let images = options.image_map()?;
     let settings = options.config()?;
     let parameters = options.parameters()?;
     let state = StateFolder::make(options.state.clone())?;
@@ -96,8 +96,16 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     let mut stops = Stops::new()?;
 
     let (sender, events) = unbounded_channel();
-    let driver = Driver::new(options, &state, sender)?;
-    let local = Arc::new(LocalAws::new(settings, Arc::new(SystemClock), driver.shared(), events));
+    let clock = Arc::new(SystemClock);
+    let config = ProcessConfig {
+        images,
+        state: state.path.clone(),
+        inherited: std::env::vars_os().collect(),
+        shim: None,
+        clock: clock.clone(),
+    };
+    let driver = Arc::new(ProcessDriver::new(config, sender));
+    let local = Arc::new(LocalAws::new(settings, clock, driver.clone(), events));
     for (name, value) in parameters {
         local.put_parameter(&name, &value).map_err(|source| Failure::Parameter(name, source))?;
     }
@@ -117,14 +125,21 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     let listener =
         TcpListener::bind(options.listen).await.map_err(|source| Failure::Listen(options.listen, source))?;
     let address = listener.local_addr()?;
+    let dns = bind_dns(options.dns).await?;
     local.served_at(&format!("http://{}", options::from_here(address)));
     writeln!(io::stdout(), "http://{address}")?;
+    if let Some(dns) = &dns {
+        writeln!(io::stdout(), "dns://{}", dns.address())?;
+    }
     io::stdout().flush()?;
 
     let shutdown = CancellationToken::new();
     let mut running = JoinSet::new();
     let server = axum::serve(listener, Arc::clone(&local).server());
     running.spawn(async move { drop(server.await) });
+    if let Some(dns) = dns {
+        running.spawn(dns.serve(Arc::clone(&local), shutdown.clone()));
+    }
     let token = shutdown.clone();
     running.spawn(async move { local.run(token).await });
 
@@ -138,42 +153,9 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     }
 }
 
-/// What runs the tasks.
-enum Driver {
-    Processes(Arc<ProcessDriver>),
-    Scripts(Arc<ScriptedDriver>),
-}
-
-impl Driver {
-    fn new(options: &Options, state: &StateFolder, events: TaskEventSender) -> Result<Self, Failure> {
-        let clock = Arc::new(SystemClock);
-        if options.scripted {
-            return Ok(Self::Scripts(ScriptedDriver::new(events, clock)));
-        }
-        let config = ProcessConfig {
-            images: options.image_map()?,
-            state: state.path.clone(),
-            inherited: std::env::vars_os().collect(),
-            shim: None,
-            clock,
-        };
-        Ok(Self::Processes(Arc::new(ProcessDriver::new(config, events))))
-    }
-
-    fn shared(&self) -> Arc<dyn TaskDriver> {
-        match self {
-            Self::Processes(driver) => driver.clone(),
-            Self::Scripts(driver) => driver.clone(),
-        }
-    }
-
-    /// Resolves when no task's process is left.
-    async fn shutdown(&self) {
-        match self {
-            Self::Processes(driver) => driver.shutdown().await,
-            Self::Scripts(_) => {}
-        }
-    }
+async fn bind_dns(address: Option<SocketAddr>) -> Result<Option<DnsServer>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    DnsServer::bind(address).await.map(Some).map_err(|source| Failure::Listen(address, source))
 }
 
 /// SIGINT and SIGTERM.

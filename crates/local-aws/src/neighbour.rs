@@ -7,8 +7,8 @@ use coxswain_ecs_shapes::{Api, ecr, logs, ssm};
 use serde_json::Value;
 
 use crate::{
-    config::Config, ecr::Registries, error::ApiError, kms::KeyManagement, local::LocalAws,
-    secrets_manager::SecretsManager,
+    cloud_map::CloudMap, config::Config, ecr::Registries, error::ApiError, kms::KeyManagement,
+    local::LocalAws, secrets_manager::SecretsManager,
 };
 
 /// One service beside ECS, in the same account and region.
@@ -37,7 +37,7 @@ pub(crate) trait Neighbour: Debug + Send + Sync {
 }
 
 /// Every service beside ECS, with nothing in it yet.
-pub(crate) fn neighbours(config: &Config) -> Vec<Box<dyn Neighbour>> {
+pub(crate) fn neighbours(config: &Config, cloud_map: &CloudMap) -> Vec<Box<dyn Neighbour>> {
     let registries = Registries::new(&config.account, &config.region);
     vec![
         Box::new(SecretsManager),
@@ -45,6 +45,7 @@ pub(crate) fn neighbours(config: &Config) -> Vec<Box<dyn Neighbour>> {
         Box::new(SystemsManager),
         Box::new(Logs),
         Box::new(registries),
+        Box::new(cloud_map.clone()),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, iter,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -30,6 +30,11 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
+    /// Where to answer DNS for the namespaces of Cloud Map, by UDP and TCP; port 0 takes a free one. The
+    /// second line on standard output says where: `dns://ADDRESS:PORT`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) dns: Option<SocketAddr>,
+
     /// JSON file that maps images to programs: {"images": [{"image": "*/api:*", "entryPoint": [...]}]}.
     #[arg(long, value_name = "FILE")]
     images: Option<PathBuf>,
@@ -37,11 +42,6 @@ pub(crate) struct Options {
     /// One more mapped image, before those of the file; may be given several times.
     #[arg(long = "image", value_name = "PATTERN=PROGRAM [ARGUMENT...]")]
     more_images: Vec<String>,
-
-    /// Play tasks instead of running programs: every image exists, starts within 2 s, becomes healthy 3 s
-    /// later, and serves until it is stopped. For more tasks than this machine could run.
-    #[arg(long, conflicts_with_all = ["images", "more_images"])]
-    pub(crate) scripted: bool,
 
     /// Where logs and scratch folders of tasks are kept; without it, in a temporary folder that goes
     /// with this program.
@@ -101,11 +101,20 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS")]
     inactive_kept: Option<u64>,
 
+    /// Seconds from a request to Cloud Map to its effect, in which a task that is stopped can still be found;
+    /// 1 where nobody says. AWS names no figure.
+    #[arg(long, value_name = "SECONDS")]
+    cloud_map_delay: Option<u64>,
+
+    /// Seconds from a change of a task's health to its effect in Cloud Map; 30 in AWS.
+    #[arg(long, value_name = "SECONDS")]
+    cloud_map_health_delay: Option<u64>,
+
     /// Makes every id the same from run to run.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 
-    /// A file to which every distinct request and every form of answer is appended, as JSON, one to a line.
+    /// A file to which every distinct request is appended, as JSON, one to a line.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
@@ -174,10 +183,10 @@ pub(crate) enum OptionsError {
 impl Options {
     /// Refuses to serve other machines unless that is asked for.
     pub(crate) fn check_address(&self) -> Result<(), OptionsError> {
-        if self.listen.ip().is_loopback() || self.allow_remote {
-            Ok(())
-        } else {
-            Err(OptionsError::Remote(self.listen))
+        let mut addresses = iter::once(self.listen).chain(self.dns);
+        match addresses.find(|address| !address.ip().is_loopback() && !self.allow_remote) {
+            Some(address) => Err(OptionsError::Remote(address)),
+            None => Ok(()),
         }
     }
 
@@ -188,6 +197,12 @@ impl Options {
         }
         if let Some(seconds) = self.inactive_kept {
             timing.inactive_kept = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = self.cloud_map_delay {
+            timing.map_operation = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = self.cloud_map_health_delay {
+            timing.map_health = Duration::from_secs(seconds);
         }
         let open = |path: &PathBuf| {
             Journal::open(path).map_err(|source| OptionsError::Journal { path: path.clone(), source })
@@ -297,6 +312,7 @@ mod tests {
             let text = options(&["--listen", address]).check_address().unwrap_err().to_string();
             assert!(text.contains("--allow-remote"), "{text}");
             assert!(options(&["--listen", address, "--allow-remote"]).check_address().is_ok());
+            assert!(options(&["--dns", address]).check_address().is_err());
         }
     }
 

@@ -11,9 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::Clock,
-    driver::{LogLine, TaskDriver, TaskEventSender, Usage},
+    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec, Usage},
     registry::{Image, Registry},
-    task_spec::TaskSpec,
 };
 
 mod play;

@@ -12,6 +12,10 @@ impl Names {
         Self { account: account.to_owned(), region: region.to_owned() }
     }
 
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
     fn ecs(&self, resource: &str) -> String {
         format!("arn:aws:ecs:{}:{}:{resource}", self.region, self.account)
     }

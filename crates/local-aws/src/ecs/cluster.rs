@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Members, ServiceKey, ServiceStatus, State, TaskStatus, arn::cluster_name, member::fill, page, tag::Tags,
+    Members, ServiceKey, ServiceStatus, State, TaskStatus, arn::cluster_name, connect, member::fill, page,
+    tag::Tags,
 };
-use crate::error::ApiError;
+use crate::{clock::Time, error::ApiError};
 
 /// A cluster.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ fn not_found() -> ApiError {
 }
 
 /// An existing ACTIVE cluster of that name is answered as it is.
-pub(super) fn create(state: &mut State, request: &Value) -> Result<Value, ApiError> {
+pub(super) fn create(state: &mut State, request: &Value, now: Time) -> Result<Value, ApiError> {
     let name = request.text("clusterName").unwrap_or("default");
     super::service::check_name("Cluster name", name)?;
     let tags = Tags::read(request)?;
@@ -53,6 +54,7 @@ pub(super) fn create(state: &mut State, request: &Value) -> Result<Value, ApiErr
         fill(&mut body, "settings", json!([{"name": "containerInsights", "value": insights}]));
         fill(&mut body, "capacityProviders", json!([]));
         fill(&mut body, "defaultCapacityProviderStrategy", json!([]));
+        connect::set_default(state, &mut body, now)?;
         let cluster = Cluster { name: name.to_owned(), active: true, tags, tasks: BTreeSet::new(), body };
         state.clusters.insert(name.to_owned(), cluster);
     }

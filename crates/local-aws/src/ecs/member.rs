@@ -46,7 +46,7 @@ impl Members for Map<String, Value> {
 }
 
 /// Sets a member.
-pub(super) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
     if let Some(members) = object.as_object_mut() {
         members.insert(name.to_owned(), value.into());
     }

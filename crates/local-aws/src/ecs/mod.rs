@@ -9,8 +9,10 @@ mod agenda;
 mod alarm;
 mod arn;
 mod cluster;
+mod connect;
 mod deployment;
 mod deployment_action;
+mod discovery;
 mod event;
 mod hook;
 mod hook_target;
@@ -39,7 +41,7 @@ pub(crate) use hook::{Hook, HookState};
 pub(crate) use hook_target::HookTargets;
 pub use hook_target::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub(crate) use log_stream::LogStream;
-pub(crate) use member::Members;
+pub(crate) use member::{Members, set};
 pub(crate) use operation::{call, is_done, why_not};
 pub(crate) use service::{Balance, Service, ServiceKey, ServiceStatus};
 pub(crate) use service_deployment::{
@@ -57,6 +59,7 @@ use self::{
 };
 use crate::{
     clock::Time,
+    cloud_map::CloudMap,
     config::{Config, Timing},
     id::Random,
     switches::Switches,
@@ -76,6 +79,7 @@ pub(crate) struct State {
     pub(crate) tasks: BTreeMap<String, Task>,
     pub(crate) log_streams: LogStreams,
     pub(crate) addresses: Addresses,
+    pub(crate) cloud_map: CloudMap,
     names: Names,
     clusters: BTreeMap<String, Cluster>,
     families: BTreeMap<String, Family>,
@@ -87,7 +91,7 @@ pub(crate) struct State {
 
 impl State {
     /// An ECS in which nothing exists.
-    pub(crate) fn new(config: Config, mut random: Random) -> Self {
+    pub(crate) fn new(config: Config, mut random: Random, cloud_map: CloudMap) -> Self {
         let addresses = Addresses::new(&mut random);
         Self {
             random,
@@ -96,6 +100,7 @@ impl State {
             tasks: BTreeMap::new(),
             log_streams: LogStreams::default(),
             addresses,
+            cloud_map,
             names: Names::new(&config.account, &config.region),
             timing: config.timing,
             switches: config.switches,

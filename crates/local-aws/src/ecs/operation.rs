@@ -3,11 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    State, account_setting, cluster, deployment_action, instance, member::set, permute::permute, revision,
-    service, service_deployment, tag, task, task_definition,
+    State, account_setting, cluster, connect, deployment_action, instance, member::set, permute::permute,
+    revision, service, service_deployment, tag, task, task_definition,
 };
 use crate::{
-    answer::Answer,
     clock::Time,
     error::ApiError,
     wire::{Checked, not_done},
@@ -19,7 +18,7 @@ type Handler = fn(&mut State, &Value, Time) -> Result<Value, ApiError>;
 /// What serves an operation; `None` for one that is not done here.
 fn handler(operation: &str) -> Option<Handler> {
     Some(match operation {
-        "CreateCluster" => |state, request, _| cluster::create(state, request),
+        "CreateCluster" => cluster::create,
         "DescribeClusters" => |state, request, _| Ok(cluster::describe(state, request)),
         "ListClusters" => |state, request, _| cluster::list(state, request),
         "DeleteCluster" => |state, request, _| cluster::delete(state, request),
@@ -36,6 +35,7 @@ fn handler(operation: &str) -> Option<Handler> {
         "DeleteService" => |state, request, _| service::delete(state, request),
         "DescribeServices" => |state, request, _| service::describe(state, request),
         "ListServices" => |state, request, _| service::list(state, request),
+        "ListServicesByNamespace" => |state, request, now| connect::list(state, request, now),
         "ListServiceDeployments" => |state, request, _| service_deployment::list(state, request),
         "DescribeServiceDeployments" => |state, request, _| service_deployment::describe(state, request),
         "StopServiceDeployment" => deployment_action::stop,
@@ -81,17 +81,14 @@ pub(crate) fn why_not(operation: &str) -> Option<&'static str> {
 }
 
 /// Serves one operation, whose request the table has found right.
-pub(crate) fn call(state: &mut State, checked: &Checked, now: Time) -> Result<Answer, ApiError> {
+pub(crate) fn call(state: &mut State, checked: &Checked, now: Time) -> Result<Value, ApiError> {
     let name = checked.operation.name;
-    if name == "DescribeServices" && !state.switches.permutes_lists {
-        return service::describe_as_text(state, &checked.request);
-    }
     let serve = handler(name).ok_or_else(|| not_done("ecs", name))?;
     let mut answer = serve(state, &checked.request, now)?;
     if state.switches.permutes_lists && name.starts_with("Describe") {
         permute(&mut answer);
     }
-    Ok(answer.into())
+    Ok(answer)
 }
 
 /// Adds the token of the next page, if there is one.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::task_spec::HealthCheck;
+use crate::driver::HealthCheck;
 
 /// What is known of a container's health.
 #[derive(Debug)]

@@ -11,21 +11,18 @@
 //!
 //! # Limits
 //!
-//! Linux only. Programs share this machine's file system, users and network; CPU limits are not enforced, memory
-//! limits by looks at what is used ([`memory`]), and nothing but the program itself keeps it to its task's
-//! address. Volumes are folders that a program is told of ([`volumes`]).
+//! Linux only. Programs share this machine's file system, users and network; CPU and memory limits
+//! are not enforced, and nothing but the program itself keeps it to its task's address.
 
 mod container;
 mod descendants;
 mod health;
 mod invocation;
-mod limits;
 mod log;
-mod memory;
+mod order;
 mod shim;
 mod supervised;
 mod usage;
-mod volumes;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -36,19 +33,14 @@ use std::{
 
 use rustix::process::Pid;
 use tokio::{runtime::Handle, sync::watch};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{AbortOnDropHandle, TaskTracker},
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{container::Container, log::LogBook};
+use self::{container::Container, log::LogBook, order::Progress};
 use crate::{
     clock::Clock,
-    dependency::Progress,
-    driver::{LogLine, TaskDriver, TaskEventSender, Usage},
+    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec, Usage},
     image::ImageMap,
     registry::{Image, Registry},
-    task_spec::TaskSpec,
 };
 
 pub use shim::shim_main_if_asked;
@@ -84,7 +76,6 @@ pub struct ProcessDriver {
     runtime: Handle,
     tracker: TaskTracker,
     running: Arc<Mutex<HashMap<String, CancellationToken>>>,
-    _watcher: AbortOnDropHandle<()>,
 }
 
 /// What all containers use.
@@ -98,8 +89,6 @@ pub(super) struct Shared {
     registry: Registry,
     /// The shims of running containers, by task and container.
     shims: Mutex<HashMap<(String, String), Pid>>,
-    /// Running containers with a limit of memory.
-    watched: Mutex<HashMap<memory::Name, memory::Watched>>,
     events: TaskEventSender,
 }
 
@@ -116,10 +105,6 @@ impl Shared {
 
     fn shims(&self) -> MutexGuard<'_, HashMap<(String, String), Pid>> {
         self.shims.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn watched(&self) -> MutexGuard<'_, HashMap<memory::Name, memory::Watched>> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn folder(&self, task_id: &str) -> PathBuf {
@@ -160,21 +145,16 @@ impl ProcessDriver {
             logs: LogBook::new(KEPT_TASKS),
             registry: Registry::default(),
             shims: Mutex::default(),
-            watched: Mutex::default(),
             events,
         };
         for earlier in shared.earlier_tasks() {
             shared.forget_for(&earlier);
         }
-        let (shared, runtime) = (Arc::new(shared), Handle::current());
-        // Apart from the tasks' tracker: a shutdown waits for tasks alone.
-        let watcher = TaskTracker::new().spawn_on(memory::watch(Arc::downgrade(&shared)), &runtime);
         Self {
-            shared,
-            runtime,
+            shared: Arc::new(shared),
+            runtime: Handle::current(),
             tracker: TaskTracker::new(),
             running: Arc::default(),
-            _watcher: AbortOnDropHandle::new(watcher),
         }
     }
 
@@ -259,7 +239,7 @@ fn containers(shared: &Arc<Shared>, task: &Arc<TaskSpec>, stop: &CancellationTok
     let progress: BTreeMap<&str, watch::Sender<Progress>> =
         task.containers.iter().map(|spec| (spec.name.as_str(), watch::Sender::default())).collect();
     let listen = |name: &str| progress.get(name).map(watch::Sender::subscribe);
-    let life = |spec: &crate::task_spec::ContainerSpec| {
+    let life = |spec: &crate::driver::ContainerSpec| {
         let dependents = task
             .containers
             .iter()

@@ -49,6 +49,7 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
     }
     let Some(container) = task.containers.iter_mut().find(|container| container.name == name) else { return };
     let essential = container.essential;
+    let is_health = matches!(kind, TaskEventKind::Health { .. });
     let mut failure = None;
     match kind {
         TaskEventKind::Started => {
@@ -64,13 +65,6 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
         }
         TaskEventKind::Health { healthy } => {
             container.healthy = Some(healthy);
-            container.health_at = Some(now);
-        }
-        TaskEventKind::Restarted { .. } => {
-            container.restarts += 1;
-            container.started_at = Some(now);
-            // Its health check begins anew.
-            container.healthy = None;
             container.health_at = Some(now);
         }
         TaskEventKind::Exited { exit_code, reason } => {
@@ -95,6 +89,7 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
     if runs {
         task.turn(TaskStatus::Running);
         task.started_at = Some(now);
+        state.register_task(&task_id, now);
         if let Some((key, number)) = &owner {
             if let Some(deployment) =
                 state.services.get_mut(key).and_then(|service| service.deployment_mut(*number))
@@ -103,6 +98,9 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
             }
             state.agenda.alarm(now.after(state.timing.healthy_after), Alarm::Service(key.clone()));
         }
+    }
+    if is_health {
+        state.report_task_health(&task_id, now);
     }
     if let Some((code, reason)) = failure {
         stop_task(state, &task_id, code, &reason, now);
@@ -125,6 +123,8 @@ pub(crate) fn stop_task(state: &mut State, id: &str, code: StopCode, reason: &st
     task.stopped_reason = Some(reason.to_owned());
     task.stopping_at = Some(now);
     let owner = task.owner.clone();
+    state.deregister_task(id, now);
+    let Some(task) = state.tasks.get_mut(id) else { return };
     if task.status == TaskStatus::Provisioning {
         // Its driver has not heard of it.
         deprovision(state, id, now);

@@ -80,6 +80,10 @@ fn draining(state: &mut State, service: &mut Service, now: Time) {
         let reason = "Service deployment stopped because the service was deleted.";
         ongoing.finish(ServiceDeploymentStatus::Stopped, Some(reason), now);
     }
+    let deployments = service.deployments.iter().chain(&service.last_completed);
+    for deployment in deployments {
+        state.disconnect(&deployment.connected, now);
+    }
     service.deployments.clear();
     service.last_completed = None;
     let alarm = Alarm::ForgetService(service.key.clone());

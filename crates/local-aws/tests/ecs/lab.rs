@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use coxswain_ecs_shapes::{Reading, check, ecs};
+use coxswain_ecs_shapes::{Reading, check, cloud_map, ecs};
 use coxswain_local_aws::{Clock, Config, LocalAws, Script, ScriptedDriver, Time, Timing, TokioClock};
 use http::Request;
 use serde_json::{Value, json};
@@ -83,6 +83,29 @@ impl Lab {
             panic!("{operation} answers {}: {:?}", violation.path, violation.problem)
         });
         answer
+    }
+
+    /// Calls an operation of Cloud Map that answers, and holds the answer to the table.
+    pub(crate) async fn map(&self, operation: &str, body: Value) -> Value {
+        let (status, answer) =
+            self.send(&format!("{}.{operation}", cloud_map().target_prefix), body.to_string()).await;
+        assert_eq!(status, 200, "{operation} {body}: {answer}");
+        let shape = cloud_map().operation(operation).unwrap().output;
+        check(shape, &answer, Reading::Wire, &mut |violation| {
+            panic!("{operation} answers {}: {:?}", violation.path, violation.problem)
+        });
+        answer
+    }
+
+    /// A service `web` in a new private namespace `example.internal`, with those members; says its ARN.
+    pub(crate) async fn registry(&self, more: Value) -> String {
+        self.map("CreatePrivateDnsNamespace", json!({"Name": "example.internal", "Vpc": "vpc-1"})).await;
+        // More than any test lets an operation take.
+        self.pass(Duration::from_secs(10)).await;
+        let listed = self.map("ListNamespaces", json!({})).await;
+        let body = with(json!({"Name": "web", "NamespaceId": listed["Namespaces"][0]["Id"]}), more);
+        let service = self.map("CreateService", body).await;
+        service["Service"]["Arn"].as_str().unwrap().to_owned()
     }
 
     /// Calls an operation that refuses; says code and message.

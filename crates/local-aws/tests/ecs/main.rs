@@ -9,6 +9,10 @@ mod circuit_breaker;
 #[cfg(test)]
 mod clusters;
 #[cfg(test)]
+mod connect;
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod faults;
@@ -30,8 +34,6 @@ mod operations;
 mod protection;
 #[cfg(test)]
 mod read_back;
-#[cfg(test)]
-mod restarts;
 #[cfg(test)]
 mod rolling;
 #[cfg(test)]

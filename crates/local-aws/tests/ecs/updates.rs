@@ -5,7 +5,7 @@ use std::time::Duration;
 use coxswain_local_aws::{Config, Switches};
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::{discovery::records, lab::Lab};
 
 const FORCE: &str = "you must force a new deployment";
 
@@ -45,7 +45,8 @@ async fn only_members_that_change_what_runs_start_a_deployment() {
             true,
         ),
         (
-            json!({"serviceRegistries": [{"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/srv-1"}]}),
+            // The ARN is that of a service in Cloud Map, which the test makes.
+            json!({"serviceRegistries": [{"registryArn": "REGISTRY"}]}),
             true,
         ),
         (json!({"serviceConnectConfiguration": {"enabled": true, "namespace": "main"}}), true),
@@ -72,6 +73,9 @@ async fn only_members_that_change_what_runs_start_a_deployment() {
             .await;
         lab.create(&arn, 1, json!({})).await;
         lab.until_stable().await;
+        let registry = lab.registry(records(&["A"])).await;
+        let members = members.to_string().replace("REGISTRY", &registry);
+        let members: Value = serde_json::from_str(&members).unwrap();
         let (_, started) = updated(&lab, members.clone()).await;
         assert_eq!(started, starts, "{members}");
         let (_, again) = updated(&lab, members.clone()).await;
@@ -106,7 +110,7 @@ async fn sentinels_remove_what_omission_would_keep() {
     let more = json!({
         "serviceConnectConfiguration": {"enabled": true, "namespace": "main"},
         "vpcLatticeConfigurations": [{"roleArn": "r", "targetGroupArn": "t", "portName": "http"}],
-        "serviceRegistries": [{"registryArn": "arn:aws:servicediscovery:us-east-1:123456789012:service/srv-1"}],
+        "serviceRegistries": [{"registryArn": lab.registry(records(&["A"])).await}],
     });
     lab.steady(1, more).await;
     let primary = lab.primary().await;

@@ -11,8 +11,6 @@ mod health;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
-mod resources;
-#[cfg(test)]
 mod starts;
 #[cfg(test)]
 mod usage;

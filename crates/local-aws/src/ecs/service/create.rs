@@ -8,7 +8,10 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Members, State, event::Events, member::fill, tag::Tags, task_definition::TaskDefinition},
+    super::{
+        Members, State, connect, discovery, event::Events, member::fill, tag::Tags,
+        task_definition::TaskDefinition,
+    },
     Balance, Service, ServiceKey, ServiceStatus, configuration, fill, read, rules,
 };
 use crate::{clock::Time, error::ApiError};
@@ -27,6 +30,8 @@ pub(in crate::ecs) fn create(state: &mut State, request: &Value, now: Time) -> R
     }
     let definition = definition(state, request)?;
     let (spec, desired_count) = spec(state, request, cluster_strategy, &definition)?;
+    discovery::check(state, &spec, &definition, now)?;
+    connect::check(state, &spec, &key.cluster, &definition, now)?;
     let tags = Tags::read(request)?;
     if request.text("clientToken").is_some_and(|token| token.len() > 36) {
         return Err(ApiError::invalid("clientToken must be at most 36 characters."));

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Members, State, revision::MEMBERS as REVISION_MEMBERS, task_definition::TaskDefinition},
+    super::{
+        Members, State, connect, discovery, revision::MEMBERS as REVISION_MEMBERS,
+        task_definition::TaskDefinition,
+    },
     Service, configuration, fill, read, rules,
 };
 use crate::{clock::Time, error::ApiError};
@@ -84,12 +87,21 @@ fn apply(state: &mut State, service: &mut Service, request: &Value, now: Time) -
     capacity_providers(&mut spec, request, forced)?;
     fill::normalize(&mut spec);
     drop_removed(&mut spec);
+    let judges = |member: &str| named.is_some() || request.member(member).is_some();
+    let (registries, connects) = (judges("serviceRegistries"), judges("serviceConnectConfiguration"));
     let definition = match named {
         Some(definition) => definition,
         None => current_definition(service)?,
     };
     rules::check_spec(&spec, &definition)?;
     rules::check_strategy(&spec)?;
+    // What stands already is not judged again where only something else changes.
+    if registries {
+        discovery::check(state, &spec, &definition, now)?;
+    }
+    if connects {
+        connect::check(state, &spec, &service.key.cluster, &definition, now)?;
+    }
 
     let sent_a_trigger = TRIGGERS.iter().any(|member| request.member(member).is_some());
     let changed = TRIGGERS.iter().any(|member| spec.get(*member) != service.spec.get(*member));

@@ -94,9 +94,6 @@ impl Task {
             }
             set(&mut shown, "Health", health);
         }
-        if definition.is_some_and(|definition| definition.member("restartPolicy").is_some()) {
-            set(&mut shown, "RestartCount", container.restarts);
-        }
         if let Some(code) = container.exit_code {
             set(&mut shown, "ExitCode", code);
         }
@@ -129,7 +126,7 @@ impl Task {
         self.overrides.text(name).or_else(|| self.definition.body.text(name))
     }
 
-    pub(super) fn memory_mib(&self) -> Option<u64> {
+    fn memory_mib(&self) -> Option<u64> {
         self.stated("memory")?.parse().ok()
     }
 

@@ -5,7 +5,6 @@ mod metadata;
 mod operation;
 mod protection;
 mod run;
-mod spec;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -17,7 +16,9 @@ pub(super) use self::{
     protection::{get as get_protection, update as update_protection},
     run::{RunTaskCalls, run, start},
 };
-use super::{ServiceKey, State, member::set, tag::Tags, task_definition::TaskDefinition};
+use super::{
+    ServiceKey, State, discovery::Endpoint, member::set, tag::Tags, task_definition::TaskDefinition,
+};
 use crate::{clock::Time, metadata::Credentials};
 
 /// A task's place in its life.
@@ -118,8 +119,6 @@ pub(crate) struct Container {
     pub(crate) finished_at: Option<Time>,
     /// When its health check's verdict changed last.
     pub(crate) health_at: Option<Time>,
-    /// How often its restart policy has started it again.
-    pub(crate) restarts: u64,
 }
 
 impl Container {
@@ -136,7 +135,7 @@ pub(crate) struct Task {
     pub(crate) cluster: String,
     /// Its service and the number of its deployment.
     pub(crate) owner: Option<(ServiceKey, u64)>,
-    definition: Arc<TaskDefinition>,
+    pub(super) definition: Arc<TaskDefinition>,
     group: String,
     started_by: Option<String>,
     place: Position,
@@ -167,6 +166,9 @@ pub(crate) struct Task {
     pub(crate) credentials: Option<Credentials>,
     /// The ids under which it finds its metadata and credentials.
     paths: Vec<String>,
+    /// Where it is registered while it runs.
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) is_registered: bool,
 }
 
 /// Whose question comes in under a path of the metadata endpoint.
