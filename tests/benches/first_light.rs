@@ -25,6 +25,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use coxswain_tests::{
     ecs::{Ecs, http, send},
+    measure::{cpu_seconds, cpu_seconds_of_children, resident_mb},
     process::{Program, binary, wait_for},
 };
 use http_body_util::Full;
@@ -81,7 +82,7 @@ async fn quiet_pass() -> Result<()> {
     bench.synced(SERVICES).await?;
     let before = bench.passes().await?;
     let calls_before = bench.calls().await?;
-    let cpu_before = cpu(bench.controller.id())?;
+    let cpu_before = cpu_seconds(bench.controller.id())?;
     wait_for("quiet passes", Duration::from_mins(5), async || {
         Ok((bench.passes().await? >= before + u64::from(PASSES) * SERVICES as u64).then_some(()))
     })
@@ -95,7 +96,7 @@ async fn quiet_pass() -> Result<()> {
         .map(|(operation, count)| format!("{operation} {count}"))
         .collect();
     let calls: u64 = calls_after.values().sum::<u64>() - calls_before.values().sum::<u64>();
-    let ours = (cpu(bench.controller.id())? - cpu_before) / looks as f64;
+    let ours = (cpu_seconds(bench.controller.id())? - cpu_before) / looks as f64;
     let calls_a_pass = calls as f64 * SERVICES as f64 / looks as f64;
     println!(
         "quiet pass over {SERVICES} services: {calls_a_pass:.1} ECS calls (of {looks} looks: {}), {:.1} us CPU a service",
@@ -109,13 +110,11 @@ async fn quiet_pass() -> Result<()> {
         theirs * 1e3,
         theirs / ours
     );
-    let status = fs::read_to_string(format!("/proc/{}/status", bench.controller.id()))?;
-    let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_owned();
+    let resident = resident_mb(bench.controller.id())?;
     let size = fs::metadata(binary("coxswain-controller")?)?.len();
     println!(
-        "controller: {:.1} MB of binary, {} with {SERVICES} services",
-        size as f64 / 1e6,
-        resident.trim()
+        "controller: {:.1} MB of binary, {resident:.1} MB resident with {SERVICES} services",
+        size as f64 / 1e6
     );
     Ok(())
 }
@@ -283,29 +282,11 @@ async fn seed(ecs: &Ecs, service: usize) -> Result<()> {
     .map(drop)
 }
 
-/// Seconds of CPU that a process has used, user and system.
-fn cpu(pid: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    ticks(&stat, &[11, 12])
-}
-
-/// Fields of /proc/PID/stat after the name, from 0, in seconds at the usual 100 ticks (proc(5)).
-fn ticks(stat: &str, fields: &[usize]) -> Result<f64> {
-    let after = stat.rsplit(") ").next().context("a name in brackets")?;
-    let all: Vec<&str> = after.split_whitespace().collect();
-    let mut sum = 0.0;
-    for field in fields {
-        sum += all.get(*field).context("fields of stat")?.parse::<f64>()?;
-    }
-    Ok(sum / 100.0)
-}
-
 /// Seconds of CPU a call of the AWS CLI, from this process's account of its ended children.
 fn aws_cli(endpoint: &str) -> Result<f64> {
     let aws = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/xtask/venv/bin/aws");
     ensure!(aws.exists(), "the AWS CLI is not set up: run `cargo xtask ci` once");
-    let children = || ticks(&fs::read_to_string("/proc/self/stat")?, &[13, 14]);
-    let before = children()?;
+    let before = cpu_seconds_of_children()?;
     for service in 0..SAMPLE {
         let output = std::process::Command::new(&aws)
             .args([
@@ -324,5 +305,5 @@ fn aws_cli(endpoint: &str) -> Result<f64> {
             .output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    Ok((children()? - before) / SAMPLE as f64)
+    Ok((cpu_seconds_of_children()? - before) / SAMPLE as f64)
 }

@@ -52,12 +52,14 @@ class Local:
         image_file = folder / "images.json"
         image_file.write_text(json.dumps({"images": entries}))
         self.log_file = folder / "coxswain-local.log"
+        self.journal = folder / "journal.jsonl"
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [
                     os.environ["COXSWAIN_LOCAL"],
                     *("--listen", "127.0.0.1:0", "--images", str(image_file), "--state", str(folder / "state")),
-                    *("--region", REGION, "--account", ACCOUNT, "--healthy-after", "1", *arguments),
+                    *("--region", REGION, "--account", ACCOUNT, "--healthy-after", "1"),
+                    *("--journal", str(self.journal), *arguments),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -82,15 +84,23 @@ class Local:
         return self.log_file.read_text(errors="replace")
 
     def stop(self) -> int:
-        """Ends it as an operator would, and returns its exit code."""
+        """Ends it as an operator would, and returns its exit code.
+
+        Whatever it has answered, and to whom, is judged: clients that we did not write look at their own
+        part of an answer alone.
+        """
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return self.process.wait(timeout=DEADLINE)
+            code = self.process.wait(timeout=DEADLINE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             raise
+        lines = self.journal.read_text().splitlines() if self.journal.exists() else []
+        problems = shapes.judge_journal(json.loads(line) for line in lines)
+        assert not problems, "\n\n".join(problems)
+        return code
 
     def client(self, service: str, retries: int = 1):
         """A client whose every answer is held against botocore's own model."""

@@ -4,10 +4,14 @@ botocore drops what it does not know. A member, a type, an enumerated value or a
 lacks is an error here.
 """
 
-import json
 import re
 
+import botocore.session
 import botocore.validate
+
+import protocols
+
+SESSION = botocore.session.get_session()
 
 API = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference"
 
@@ -31,33 +35,68 @@ COMMON_ERRORS = {
     "ValidationException",
 }
 
+# The server's own fault, HTTP status 500, where the model does not say so.
+SERVERS_FAULTS = {"ServerException", "InternalServerError"}
+
 
 def judge_answer(operation_model, response_dict, **_):
     """botocore's hook `before-parse`: sees each answer's status and body."""
-    body = json.loads(response_dict["body"])
+    service = operation_model.service_model
+    protocol, body = service.resolved_protocol, response_dict["body"]
     problems = []
     if response_dict["status_code"] >= 300:
-        judge_error(operation_model, response_dict, body, problems)
+        code, message = protocols.read_error(protocol, body)
+        judge_error(operation_model, code, message, response_dict["status_code"], problems)
     else:
-        judge(operation_model.output_shape, body, operation_model.name, problems)
+        answer = protocols.read_answer(operation_model, protocol, body)
+        judge(operation_model.output_shape, answer, operation_model.name, problems)
     content_type = response_dict["headers"].get("content-type")
-    if content_type != "application/x-amz-json-1.1":
+    if content_type != protocols.content_type(service, protocol):
         problems.append(f"content type {content_type}")
     if not re.fullmatch(r"[0-9a-f-]{36}", response_dict["headers"].get("x-amzn-requestid", "")):
         problems.append("no request id")
     assert not problems, "\n".join(problems)
 
 
-def judge_error(operation_model, response_dict, body, problems):
-    code = body.get("__type", "")
-    known = {shape.name for shape in operation_model.error_shapes} | COMMON_ERRORS
+def judge_error(operation_model, code, message, status, problems):
+    """An error of the operation, or one that any operation may answer with."""
+    known = {name: {400} for name in COMMON_ERRORS} | {name: {500} for name in SERVERS_FAULTS}
+    for shape in operation_model.error_shapes:
+        error = shape.metadata.get("error", {})
+        usual = 500 if shape.metadata.get("fault") or shape.name in SERVERS_FAULTS else 400
+        # Query XML has codes of its own; AWS JSON has the shape's name, and 400 whatever the model says.
+        for name in (shape.name, error.get("code", shape.name)):
+            known[name] = {usual, error.get("httpStatusCode", usual)}
     if code not in known:
-        problems.append(f"{operation_model.name} has no error {code}: {body.get('message')}")
-    if not body.get("message"):
+        problems.append(f"{operation_model.name} has no error {code}: {message}")
+    elif status not in known[code]:
+        problems.append(f"{code} with HTTP status {status}")
+    if not message:
         problems.append(f"{code} without a message")
-    wanted = 500 if code in ("ServerException", "InternalServerError") else 400
-    if response_dict["status_code"] != wanted:
-        problems.append(f"{code} with HTTP status {response_dict['status_code']}")
+
+
+def judge_journal(entries):
+    """What is wrong with the answers that `coxswain-local --journal` wrote down, whoever asked."""
+    found = {}
+    for entry in entries:
+        problems = []
+        if "answer" in entry or "error" in entry:
+            operation_model = SESSION.get_service_model(entry["service"]).operation_model(entry["operation"])
+            if "answer" in entry:
+                judge(operation_model.output_shape, entry["answer"], operation_model.name, problems)
+            else:
+                judge_journaled_error(operation_model, entry["error"], problems)
+        if problems:
+            found["\n".join(problems)] = entry
+    return [f"{text}\n  in {entry}" for text, entry in found.items()]
+
+
+def judge_journaled_error(operation_model, error, problems):
+    judge_error(operation_model, error["code"], error["message"], error["status"], problems)
+    for shape in operation_model.error_shapes:
+        if shape.name == error["code"]:
+            members = {name: value for name, value in error["members"].items() if name.lower() != "message"}
+            judge(shape, members, shape.name, problems)
 
 
 def judge_request(operation_model, request):

@@ -1,6 +1,6 @@
-"""What the programs sent in the Rust tests, held against botocore's model.
+"""What was sent and answered in the Rust tests, held against botocore's model.
 
-The tests that run before write every distinct request down: `Journal` in `crates/local-aws`, and in
+The tests that run before write every distinct request and every form of answer down: `Journal` in `crates/local-aws`, and in
 `crates/store/tests/moto/serve.py`.
 """
 
@@ -8,13 +8,10 @@ import json
 import os
 import pathlib
 
-import botocore.session
 import pytest
 
 import s3_requests
 import shapes
-
-SESSION = botocore.session.get_session()
 
 # Whatever else changes: without these the controller of the tests did not do its work.
 SURELY_SENT = {
@@ -32,11 +29,11 @@ SURELY_SENT = {
 
 
 # The servers that write a journal: the local ECS knows the operation, moto's has the request of HTTP.
-TARGETS = {SESSION.get_service_model(name).metadata["targetPrefix"]: name for name in ("ecs", "ssm", "logs", "ecr")}
+TARGETS = {shapes.SESSION.get_service_model(name).metadata["targetPrefix"]: name for name in ("ecs", "ssm", "logs", "ecr")}
 
 
 def model(service, operation):
-    return SESSION.get_service_model(service).operation_model(operation)
+    return shapes.SESSION.get_service_model(service).operation_model(operation)
 
 
 def judge(entry):
@@ -53,14 +50,21 @@ def judge(entry):
 
 
 @pytest.fixture(scope="module")
-def sent():
-    """Every distinct request of the AWS SDK for Rust, which is what our programs use, judged."""
+def journal():
+    """Every distinct line."""
     folder = pathlib.Path(os.environ["COXSWAIN_REQUESTS"])
     files = sorted(folder.glob("*.jsonl"))
     assert files, f"no journal in {folder}: run `cargo test --workspace` first, as `cargo xtask ci` does"
     distinct = {line for file in files for line in file.read_text().splitlines()}
-    requests = [json.loads(line) for line in distinct]
-    assert {"full": True} not in requests, "a journal had no room for all requests"
+    entries = [json.loads(line) for line in distinct]
+    assert {"full": True} not in entries, "a journal had no room for all requests"
+    return entries
+
+
+@pytest.fixture(scope="module")
+def sent(journal):
+    """Every distinct request of the AWS SDK for Rust, which is what our programs use, judged."""
+    requests = [entry for entry in journal if "request" in entry]
     return [judge(request) for request in requests if (request["client"] or "").startswith("aws-sdk-rust/")]
 
 
@@ -70,6 +74,14 @@ def test_every_request_is_one_that_the_model_allows(sent):
     assert not found, "\n\n".join(f"{text}\n  in {one}" for text, one in found.items())
     forms = {(operation, *sorted(members(request))) for operation, request, _ in sent}
     print(f"\n{len(sent)} distinct requests of {len(forms)} forms")
+
+
+def test_every_answer_is_one_that_the_model_allows(journal):
+    answers = [entry for entry in journal if "answer" in entry or "error" in entry]
+    assert {"CreateService", "DescribeServices", "GetParameters"} <= {entry["operation"] for entry in answers}
+    found = shapes.judge_journal(answers)
+    assert not found, "\n\n".join(found)
+    print(f"\n{len(answers)} answers")
 
 
 def members(value, path=""):
@@ -107,6 +119,26 @@ REGISTER = {"family": "web", "containerDefinitions": [{"name": "web", "image": "
 def test_the_judge_finds_what_is_wrong(service, operation, request_, problem):
     problems = shapes.judge_request(model(service, operation), request_)
     assert problem in "\n".join(problems)
+
+
+ERROR = {"code": "ParameterNotFound", "message": "x", "status": 400, "members": {}}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "problem"),
+    [
+        ({"answer": {"parameter": {}}}, "no such member"),
+        ({"answer": {"Parameter": {"Version": "1"}}}, "is no long"),
+        ({"answer": {"Parameter": {"Type": "Text"}}}, "is none of"),
+        ({"error": ERROR | {"code": "ServiceNotFoundException"}}, "has no error"),
+        ({"error": ERROR | {"status": 404}}, "HTTP status 404"),
+        ({"error": ERROR | {"message": ""}}, "without a message"),
+        ({"error": ERROR | {"members": {"moon": 1}}}, "no such member"),
+    ],
+)
+def test_the_judge_of_answers_finds_what_is_wrong(outcome, problem):
+    told = shapes.judge_journal([{"service": "ssm", "operation": "GetParameter", "client": None} | outcome])
+    assert problem in "\n".join(told)
 
 
 def test_the_judge_finds_nothing_in_what_is_right():

@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "serde_json gives null for a member that is missing")]
 
 pub mod ecs;
+pub mod measure;
 pub mod ministack;
 pub mod moto;
 pub mod picture;

@@ -63,6 +63,7 @@ fn main() -> anyhow::Result<()> {
 fn bench() -> anyhow::Result<()> {
     python::environments()?;
     ci::cargo(&["build", "--release", "--locked", "--workspace"])?;
+    ci::cargo(&["bench", "--locked", "--package", "coxswain-local-aws", "--bench", "virtual_time"])?;
     ci::cargo(&["bench", "--locked", "--package", "coxswain-tests"])
 }
 

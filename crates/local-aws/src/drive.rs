@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Time,
-    driver::{TaskEvent, TaskEventKind, TaskSpec},
+    driver::{TaskEvent, TaskEventKind},
     ecs::{Effect, HookCall, Start, StopCode},
     function,
     local::LocalAws,
     scheduler,
     task_secret::{Purpose, TaskSecret},
+    task_spec::TaskSpec,
 };
 
 /// Beyond its stop timeout, how long a task may take to end at shutdown.

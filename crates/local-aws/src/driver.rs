@@ -4,11 +4,11 @@
 //! containers and reports what became of them. Two drivers exist: *process* runs real processes in
 //! real time, *scripted* plays a script in virtual time. Both are held to one list of cases.
 
-use std::{collections::BTreeMap, fmt::Debug, net::Ipv4Addr, time::Duration};
+use std::{fmt::Debug, time::Duration};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::registry::Image;
+use crate::{registry::Image, task_spec::TaskSpec};
 
 /// Runs the containers of tasks.
 ///
@@ -40,65 +40,6 @@ pub trait TaskDriver: Debug + Send + Sync + 'static {
 /// Where a driver reports.
 pub type TaskEventSender = UnboundedSender<TaskEvent>;
 
-/// A task, as far as running it goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskSpec {
-    /// The last part of the task's ARN, 32 hexadecimal digits.
-    pub task_id: String,
-    /// The whole ARN.
-    pub task_arn: String,
-    /// The task definition's ARN, with its revision.
-    pub task_definition_arn: String,
-    /// The cluster's name.
-    pub cluster: String,
-    /// The task's own address: as under `awsvpc`, no two running tasks share one.
-    pub address: Ipv4Addr,
-    /// In the task definition's order.
-    pub containers: Vec<ContainerSpec>,
-}
-
-/// A container, with overrides and secrets already applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerSpec {
-    /// The container's name.
-    pub name: String,
-    /// The image as the task definition names it.
-    pub image: String,
-    /// `entryPoint`, empty where the image's own is meant.
-    pub entry_point: Vec<String>,
-    /// `command`, empty where the image's own is meant.
-    pub command: Vec<String>,
-    /// Environment, values of `secrets` included.
-    pub environment: BTreeMap<String, String>,
-    /// `workingDirectory`.
-    pub working_directory: Option<String>,
-    /// Whether the task ends when this container does.
-    pub essential: bool,
-    /// Container ports that are mapped.
-    pub ports: Vec<u16>,
-    /// `healthCheck`, with ECS's defaults filled in.
-    pub health_check: Option<HealthCheck>,
-    /// From SIGTERM to SIGKILL; ECS's default is 30 s.
-    pub stop_timeout: Duration,
-    /// `dependsOn`: container and condition (`START`, `COMPLETE`, `SUCCESS`, `HEALTHY`).
-    pub depends_on: Vec<(String, String)>,
-}
-
-/// A container's health check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// `CMD` and arguments, `CMD-SHELL` and one string, or a bare command.
-    pub command: Vec<String>,
-    /// From one check to the next.
-    pub interval: Duration,
-    /// After which a check counts as failed.
-    pub timeout: Duration,
-    /// Failures in a row until the container is unhealthy.
-    pub retries: u32,
-    /// From the container's start; failures within do not count.
-    pub start_period: Duration,
-}
-
 /// Something that happened to a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskEvent {
@@ -122,6 +63,11 @@ pub enum TaskEventKind {
     Health {
         /// `true`: HEALTHY, `false`: UNHEALTHY.
         healthy: bool,
+    },
+    /// It ended by itself, and by its restart policy it runs again.
+    Restarted {
+        /// The exit code of the run that ended.
+        exit_code: i32,
     },
     /// It ended, by itself or because it was stopped.
     Exited {

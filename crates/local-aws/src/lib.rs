@@ -30,18 +30,21 @@
 //! # Limits
 //!
 //! `docs/fidelity.md` has all of them, with sources and doubts. Kept and read back, but without effect:
-//! load balancers (traffic weights are recorded, and no listener reads them), volumes and placement. Alarms and the answers of hooks' functions are told to it
-//! ([`LocalAws::set_alarm`], [`LocalAws::answer_hooks`]), or asked for over HTTP ([`LocalAws::ask_hooks`]). Refused by name: other deployment controllers
-//! than `ECS`, and the operations that are not done. Capacity never runs out, a daemon service has no
-//! instance to run on, and signatures are not looked at. Nothing outlives the process. What AWS leaves
-//! unsettled is a switch: [`Switches`].
+//! load balancers (traffic weights are recorded, and no listener reads them) and placement. Alarms are
+//! told to it ([`LocalAws::set_alarm`]), the answers of hooks' functions are told
+//! ([`LocalAws::answer_hooks`]) or asked for over HTTP ([`LocalAws::ask_hooks`]). Refused by name: other
+//! deployment controllers than `ECS`, and the operations that are not done. Capacity never runs out, a
+//! daemon service has no instance to run on, and signatures are not looked at. Nothing outlives the
+//! process. What AWS leaves unsettled is a switch: [`Switches`].
 
 mod admin;
+mod answer;
 mod cbor;
 mod clock;
 mod cloud_map;
 mod config;
 mod connector;
+mod dependency;
 mod dns;
 mod drive;
 mod driver;
@@ -70,6 +73,7 @@ mod server;
 mod ssm;
 mod switches;
 mod task_secret;
+mod task_spec;
 mod throttle;
 mod validate;
 mod wire;
@@ -78,10 +82,7 @@ pub use clock::{Clock, SystemClock, Time, TokioClock};
 pub use config::{Config, Timing};
 pub use connector::InProcess;
 pub use dns::DnsServer;
-pub use driver::{
-    ContainerSpec, HealthCheck, LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, TaskSpec,
-    Usage,
-};
+pub use driver::{LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, Usage};
 pub use ecs::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub use error::ApiError;
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
@@ -93,4 +94,7 @@ pub use recorder::Recorded;
 pub use registry::Image;
 pub use scripted::{Script, ScriptedDriver};
 pub use switches::Switches;
+pub use task_spec::{
+    ContainerSpec, HealthCheck, Mount, RestartPolicy, TaskSpec, Ulimit, Volume, VolumeSource,
+};
 pub use wire::ConnectionCut;

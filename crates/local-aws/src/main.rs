@@ -15,7 +15,8 @@ use std::{
 
 use clap::Parser;
 use coxswain_local_aws::{
-    ApiError, DnsServer, LocalAws, ProcessConfig, ProcessDriver, SystemClock, shim_main_if_asked,
+    ApiError, DnsServer, LocalAws, ProcessConfig, ProcessDriver, ScriptedDriver, SystemClock, TaskDriver,
+    TaskEventSender, shim_main_if_asked,
 };
 use tokio::{
     net::TcpListener,
@@ -88,7 +89,6 @@ fn start_logging(options: &Options) -> Result<(), Failure> {
 
 async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     options.check_address()?;
-    let images = options.image_map()?;
     let settings = options.config()?;
     let parameters = options.parameters()?;
     let state = StateFolder::make(options.state.clone())?;
@@ -96,16 +96,8 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     let mut stops = Stops::new()?;
 
     let (sender, events) = unbounded_channel();
-    let clock = Arc::new(SystemClock);
-    let config = ProcessConfig {
-        images,
-        state: state.path.clone(),
-        inherited: std::env::vars_os().collect(),
-        shim: None,
-        clock: clock.clone(),
-    };
-    let driver = Arc::new(ProcessDriver::new(config, sender));
-    let local = Arc::new(LocalAws::new(settings, clock, driver.clone(), events));
+    let driver = Driver::new(options, &state, sender)?;
+    let local = Arc::new(LocalAws::new(settings, Arc::new(SystemClock), driver.shared(), events));
     for (name, value) in parameters {
         local.put_parameter(&name, &value).map_err(|source| Failure::Parameter(name, source))?;
     }
@@ -150,6 +142,44 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
         () = driver.shutdown() => Ok(ExitCode::SUCCESS),
         // Every task's shim sees this program's end and kills what is left.
         () = stops.next() => Ok(ExitCode::from(130)),
+    }
+}
+
+/// What runs the tasks.
+enum Driver {
+    Processes(Arc<ProcessDriver>),
+    Scripts(Arc<ScriptedDriver>),
+}
+
+impl Driver {
+    fn new(options: &Options, state: &StateFolder, events: TaskEventSender) -> Result<Self, Failure> {
+        let clock = Arc::new(SystemClock);
+        if options.scripted {
+            return Ok(Self::Scripts(ScriptedDriver::new(events, clock)));
+        }
+        let config = ProcessConfig {
+            images: options.image_map()?,
+            state: state.path.clone(),
+            inherited: std::env::vars_os().collect(),
+            shim: None,
+            clock,
+        };
+        Ok(Self::Processes(Arc::new(ProcessDriver::new(config, events))))
+    }
+
+    fn shared(&self) -> Arc<dyn TaskDriver> {
+        match self {
+            Self::Processes(driver) => driver.clone(),
+            Self::Scripts(driver) => driver.clone(),
+        }
+    }
+
+    /// Resolves when no task's process is left.
+    async fn shutdown(&self) {
+        match self {
+            Self::Processes(driver) => driver.shutdown().await,
+            Self::Scripts(_) => {}
+        }
     }
 }
 

@@ -43,6 +43,11 @@ pub(crate) struct Options {
     #[arg(long = "image", value_name = "PATTERN=PROGRAM [ARGUMENT...]")]
     more_images: Vec<String>,
 
+    /// Play tasks instead of running programs: every image exists, starts within 2 s, becomes healthy 3 s
+    /// later, and serves until it is stopped. For more tasks than this machine could run.
+    #[arg(long, conflicts_with_all = ["images", "more_images"])]
+    pub(crate) scripted: bool,
+
     /// Where logs and scratch folders of tasks are kept; without it, in a temporary folder that goes
     /// with this program.
     #[arg(long, value_name = "FOLDER")]
@@ -114,7 +119,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 
-    /// A file to which every distinct request is appended, as JSON, one to a line.
+    /// A file to which every distinct request and every form of answer is appended, as JSON, one to a line.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 

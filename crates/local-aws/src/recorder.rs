@@ -74,28 +74,39 @@ impl Recorder {
     }
 }
 
-/// The request with `***` for what the model marks as sensitive: a parameter's value, a secret, a text
-/// to encrypt.
-pub(crate) fn without_secrets(shape: &Shape, request: &Value) -> Value {
-    match (&shape.kind, request) {
+/// A request or an answer with `***` for each text that the model marks as sensitive, or that is a part
+/// of something so marked: a parameter's value, a secret, a text to encrypt, a container's environment.
+///
+/// What is no text stays, so that the form can still be judged.
+pub(crate) fn without_secrets(shape: &Shape, value: &Value) -> Value {
+    match (&shape.kind, value) {
         (Kind::Structure(_), Value::Object(members)) => {
-            let kept = members.iter().map(|(name, value)| {
+            let clean = members.iter().map(|(name, value)| {
                 let value = match shape.member(name) {
-                    Some(member) if member.sensitive => Value::from("***"),
+                    Some(member) if member.sensitive => hidden(value),
                     Some(member) => without_secrets(member.shape, value),
                     None => value.clone(),
                 };
                 (name.clone(), value)
             });
-            kept.collect()
+            clean.collect()
         }
-        (Kind::Map { value: shape, .. }, Value::Object(members)) => {
-            members.iter().map(|(name, value)| (name.clone(), without_secrets(shape, value))).collect()
+        (Kind::Map { value: element, .. }, Value::Object(members)) => {
+            members.iter().map(|(name, value)| (name.clone(), without_secrets(element, value))).collect()
         }
         (Kind::List { item, .. }, Value::Array(items)) => {
             items.iter().map(|value| without_secrets(item, value)).collect()
         }
-        _ => request.clone(),
+        _ => value.clone(),
+    }
+}
+
+fn hidden(value: &Value) -> Value {
+    match value {
+        Value::String(_) => Value::from("***"),
+        Value::Array(items) => items.iter().map(hidden).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), hidden(value))).collect(),
+        other => other.clone(),
     }
 }
 
@@ -105,6 +116,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_parameters_value_is_hidden_in_requests_and_answers_and_nothing_else_is() {
+        let get = ssm().operation("GetParameters").unwrap();
+        let answer = json!({"Parameters": [{"Name": "/a", "Value": "hunter2"}], "InvalidParameters": ["/b"]});
+        let clean = json!({"Parameters": [{"Name": "/a", "Value": "***"}], "InvalidParameters": ["/b"]});
+        assert_eq!(without_secrets(get.output, &answer), clean);
+        let register = ecs().operation("RegisterTaskDefinition").unwrap();
+        let environment = |name: &str, value: &str| json!({"family": "web", "containerDefinitions": [{"name": "web", "environment": [{"name": name, "value": value}]}]});
+        let clean = without_secrets(register.input, &environment("TOKEN", "hunter2"));
+        assert_eq!(clean, environment("***", "***"));
+    }
 
     #[test]
     fn the_oldest_request_is_forgotten_and_a_parameters_value_is_never_kept() {

@@ -11,8 +11,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     clock::Clock,
-    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec, Usage},
+    driver::{LogLine, TaskDriver, TaskEventSender, Usage},
     registry::{Image, Registry},
+    task_spec::TaskSpec,
 };
 
 mod play;

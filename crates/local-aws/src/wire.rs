@@ -14,7 +14,8 @@ use http::{
 use serde_json::{Map, Value};
 
 use crate::{
-    admin, cbor, error::ApiError, fault::Fault, local::LocalAws, neighbour::Neighbour, recorder, validate,
+    admin, answer::Answer, cbor, error::ApiError, fault::Fault, local::LocalAws, neighbour::Neighbour,
+    recorder, validate,
 };
 
 /// The connection was cut: no answer comes, whether or not the request had its effect.
@@ -65,9 +66,9 @@ impl LocalAws {
             Err(error) => return Ok(self.respond(protocol, None, Err(error))),
         };
         let names = (api.service, operation.name);
+        let client = request.headers().get(USER_AGENT).and_then(|client| client.to_str().ok());
         if let Some(journal) = &self.journal {
-            let client = request.headers().get(USER_AGENT).and_then(|client| client.to_str().ok());
-            journal.note(names, client, &recorder::without_secrets(operation.input, &body));
+            journal.request(names, client, &recorder::without_secrets(operation.input, &body));
         }
         let fault = self.faults.choose(api.service, operation.name, &body);
         if let Some(delay) = fault.delay() {
@@ -88,6 +89,11 @@ impl LocalAws {
             }
             Fault::None | Fault::DelayMs(_) => Some(call().await),
         };
+        if let (Some(journal), Some(outcome)) = (&self.journal, &outcome) {
+            let clean =
+                outcome.as_ref().map(|answer| recorder::without_secrets(operation.output, &answer.tree()));
+            journal.answer(names, client, clean);
+        }
         let error = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
         let error = error.map(|error| error.code.clone().into_owned());
         self.recorder.record(self.clock.now(), (api.service, operation), &body, fault, error);
@@ -95,12 +101,12 @@ impl LocalAws {
         outcome.map(|outcome| self.respond(protocol, asked, outcome)).ok_or(ConnectionCut)
     }
 
-    async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Value, ApiError> {
+    async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Answer, ApiError> {
         if let Some(neighbour) =
             self.neighbours.iter().find(|neighbour| neighbour.api().service == api.service)
         {
             let request = validate::request(operation.input, body, neighbour.refusal())?;
-            return neighbour.call(operation.name, &request, self).await;
+            return neighbour.call(operation.name, &request, self).await.map(Answer::Tree);
         }
         let now = self.clock.now();
         if self.throttle.as_ref().is_some_and(|buckets| !buckets.take(operation.name, now)) {
@@ -112,7 +118,9 @@ impl LocalAws {
         }
         let request = validate::request(operation.input, body, validate::OF_ECS)?;
         let answer = crate::ecs::call(&mut self.state(), &Checked { operation, request }, now)?;
-        self.wake();
+        if !reads(operation.name) {
+            self.wake();
+        }
         Ok(answer)
     }
 
@@ -120,7 +128,7 @@ impl LocalAws {
         &self,
         protocol: Protocol,
         asked: Option<(&Api, &Operation)>,
-        outcome: Result<Value, ApiError>,
+        outcome: Result<Answer, ApiError>,
     ) -> Response<Bytes> {
         let mut status = StatusCode::OK;
         let (shape, answer) = match outcome {
@@ -129,12 +137,12 @@ impl LocalAws {
                 status = error.status;
                 // RPC v2 wants the code with its namespace; every client cuts that off again.
                 let service = asked.filter(|_| protocol == Protocol::Cbor).map(|(api, _)| api.service);
-                (None, error.into_answer(service))
+                (None, error.into_answer(service).into())
             }
         };
         let body = match protocol {
-            Protocol::Json => answer.to_string().into_bytes(),
-            Protocol::Cbor => cbor::encode(shape, &answer).unwrap_or_else(|error| {
+            Protocol::Json => answer.into_text(),
+            Protocol::Cbor => cbor::encode(shape, &answer.into_tree()).unwrap_or_else(|error| {
                 tracing::error!(%error, "an answer cannot be written as CBOR");
                 status = StatusCode::INTERNAL_SERVER_ERROR;
                 Vec::new()
@@ -156,6 +164,11 @@ impl LocalAws {
         }
         response
     }
+}
+
+/// Whether an operation changes nothing, so that nobody need be woken for it.
+fn reads(operation: &str) -> bool {
+    ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// Which operation is asked, with which body.

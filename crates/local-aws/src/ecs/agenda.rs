@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{HookUrl, ServiceKey};
-use crate::{clock::Time, driver::TaskSpec, task_secret::TaskSecret};
+use crate::{clock::Time, task_secret::TaskSecret, task_spec::TaskSpec};
 
 /// Something that happens at a set time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::Value;
 
 use super::{
     AlarmRecord, Service, ServiceDeployment, Shift, State,
-    revision::{Revision, TargetGroups, resolve_platform},
+    revision::{Counts, Revision, TargetGroups, platform},
     service_deployment::Sources,
     task_definition::TaskDefinition,
 };
@@ -70,35 +71,65 @@ impl Deployment {
         self.updated_at = now;
     }
 
-    pub(super) fn show(&self, state: &State, service: &Service, is_primary: bool) -> Value {
-        let (running, pending) = service.task_counts(state, self.number);
-        let mut shown = self.revision.spec.clone();
-        for member in ["loadBalancers", "serviceRegistries", "monitoring", "gatewayConnectors"] {
-            shown.remove(member);
+    /// The deployment as DescribeServices answers it.
+    pub(super) fn shown<'a>(
+        &'a self,
+        service: &'a Service,
+        counts: &'a Counts,
+        is_primary: bool,
+    ) -> impl Serialize + use<'a> {
+        Shown { deployment: self, service, counts, is_primary }
+    }
+}
+
+struct Shown<'a> {
+    deployment: &'a Deployment,
+    service: &'a Service,
+    counts: &'a Counts,
+    is_primary: bool,
+}
+
+/// Members of a revision that no deployment shows, or shows as its own.
+const NOT_OF_THE_REVISION: [&str; 6] = [
+    "loadBalancers",
+    "serviceRegistries",
+    "monitoring",
+    "gatewayConnectors",
+    "platformVersion",
+    "taskDefinition",
+];
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { deployment, service, counts, is_primary } = self;
+        let (running, pending) = counts.of(deployment.number);
+        let usual = if *is_primary { service.desired_count } else { running + pending };
+        let desired = service.wanted_of(deployment.number).unwrap_or(usual);
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &deployment.revision.spec {
+            if !NOT_OF_THE_REVISION.contains(&name.as_str()) {
+                map.serialize_entry(name, value)?;
+            }
         }
-        resolve_platform(&mut shown);
-        let rest = json!({
-            "id": self.id(),
-            "status": if is_primary { "PRIMARY" } else { "ACTIVE" },
-            "taskDefinition": self.definition.arn,
-            "desiredCount": service.wanted_of(self.number).unwrap_or(
-                if is_primary { service.desired_count } else { running + pending }
-            ),
-            "runningCount": running,
-            "pendingCount": pending,
-            "failedTasks": self.failed_tasks,
-            "rolloutState": self.rollout.name(),
-            "rolloutStateReason": self.reason,
-            "createdAt": self.created_at.to_json(),
-            "updatedAt": self.updated_at.to_json(),
-        });
-        if let Value::Object(rest) = rest {
-            shown.extend(rest);
+        if let Some((version, family)) = platform(&deployment.revision.spec) {
+            map.serialize_entry("platformVersion", version)?;
+            map.serialize_entry("platformFamily", family)?;
         }
-        if !self.connected.is_empty() {
-            shown.insert("serviceConnectResources".into(), self.connected.clone().into());
+        map.serialize_entry("id", &deployment.id())?;
+        map.serialize_entry("status", if *is_primary { "PRIMARY" } else { "ACTIVE" })?;
+        map.serialize_entry("taskDefinition", &deployment.definition.arn)?;
+        map.serialize_entry("desiredCount", &desired)?;
+        map.serialize_entry("runningCount", &running)?;
+        map.serialize_entry("pendingCount", &pending)?;
+        map.serialize_entry("failedTasks", &deployment.failed_tasks)?;
+        map.serialize_entry("rolloutState", deployment.rollout.name())?;
+        map.serialize_entry("rolloutStateReason", &deployment.reason)?;
+        map.serialize_entry("createdAt", &deployment.created_at.to_json())?;
+        map.serialize_entry("updatedAt", &deployment.updated_at.to_json())?;
+        if !deployment.connected.is_empty() {
+            map.serialize_entry("serviceConnectResources", &deployment.connected)?;
         }
-        Value::Object(shown)
+        map.end()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::{clock::Time, id::Random};
 
@@ -40,11 +41,24 @@ impl Events {
     pub(crate) fn settle(&mut self) {
         self.complaints.clear();
     }
+}
 
-    pub(super) fn show(&self) -> Value {
-        let shown = |(id, at, message): &(String, Time, String)| json!({"id": id, "createdAt": at.to_json(), "message": message});
-        self.newest_first.iter().map(shown).collect()
+impl Serialize for Events {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.newest_first.iter().map(|(id, at, message)| Shown {
+            id,
+            created_at: at.to_json(),
+            message,
+        }))
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    id: &'a str,
+    created_at: Value,
+    message: &'a str,
 }
 
 /// The sentences, without the service's name before them. Source: published events of real services.

@@ -107,7 +107,10 @@ impl Revision {
         let mut shown = self.spec.clone();
         // Empty lists of the service are absent here.
         shown.retain(|_, value| value.as_array().is_none_or(|items| !items.is_empty()));
-        resolve_platform(&mut shown);
+        if let Some((version, family)) = platform(&self.spec) {
+            shown.insert("platformVersion".into(), version.into());
+            shown.insert("platformFamily".into(), family.into());
+        }
         let rest = json!({
             "serviceRevisionArn": self.arn,
             "serviceArn": state.names.service(&service.key.cluster, &service.key.name),
@@ -126,14 +129,10 @@ impl Revision {
     }
 }
 
-/// Replaces LATEST by what it is; adds the platform family.
-pub(super) fn resolve_platform(shown: &mut Map<String, Value>) {
-    if let Some(version) = shown.get_mut("platformVersion") {
-        if *version == "LATEST" {
-            *version = "1.4.0".into();
-        }
-        shown.insert("platformFamily".into(), "Linux".into());
-    }
+/// The platform's version, which LATEST is not, and its family.
+pub(super) fn platform(spec: &Map<String, Value>) -> Option<(&str, &'static str)> {
+    let version = spec.text("platformVersion")?;
+    Some((if version == "LATEST" { "1.4.0" } else { version }, "Linux"))
 }
 
 impl State {
@@ -153,11 +152,28 @@ impl State {
     }
 }
 
+/// Running and pending tasks of each deployment that has some.
+#[derive(Debug, Default)]
+pub(super) struct Counts(Vec<(u64, u64, u64)>);
+
+impl Counts {
+    /// Running and pending tasks of one deployment.
+    pub(super) fn of(&self, deployment: u64) -> (u64, u64) {
+        let found = self.0.iter().find(|(number, ..)| *number == deployment);
+        found.map_or((0, 0), |(_, running, pending)| (*running, *pending))
+    }
+
+    /// Running and pending tasks in all.
+    pub(super) fn total(&self) -> (u64, u64) {
+        self.0.iter().fold((0, 0), |sum, (_, running, pending)| (sum.0 + running, sum.1 + pending))
+    }
+}
+
 impl Service {
     /// `currentServiceRevisions`: those that have tasks, or are to have some.
-    pub(super) fn current_revisions(&self, state: &State) -> Value {
+    pub(super) fn current_revisions(&self, counts: &Counts) -> Value {
         let shown = self.deployments.iter().enumerate().map(|(place, deployment)| {
-            let (running, pending) = self.task_counts(state, deployment.number);
+            let (running, pending) = counts.of(deployment.number);
             let usual = if place == 0 { self.desired_count } else { running + pending };
             json!({
                 "arn": deployment.revision.arn,
@@ -169,13 +185,22 @@ impl Service {
         shown.collect()
     }
 
-    /// Running and pending tasks of one deployment.
-    pub(super) fn task_counts(&self, state: &State, deployment: u64) -> (u64, u64) {
-        let tasks = self.live.iter().filter_map(|id| state.tasks.get(id));
-        tasks.filter(|task| task.deployment() == Some(deployment)).fold((0, 0), |(running, pending), task| {
-            let is_running = task.status == TaskStatus::Running;
-            (running + u64::from(is_running), pending + u64::from(task.is_pending()))
-        })
+    /// Its tasks, counted.
+    pub(super) fn task_counts(&self, state: &State) -> Counts {
+        let mut counts = Counts::default();
+        for task in self.live.iter().filter_map(|id| state.tasks.get(id)) {
+            let running = u64::from(task.status == TaskStatus::Running);
+            let pending = u64::from(task.is_pending());
+            let number = task.deployment().unwrap_or_default();
+            match counts.0.iter_mut().find(|(known, ..)| *known == number) {
+                Some((_, known_running, known_pending)) => {
+                    *known_running += running;
+                    *known_pending += pending;
+                }
+                None => counts.0.push((number, running, pending)),
+            }
+        }
+        counts
     }
 
     pub(super) fn revision(&self, number: u64) -> Option<&Arc<Revision>> {

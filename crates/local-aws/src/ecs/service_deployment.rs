@@ -188,8 +188,9 @@ impl ServiceDeployment {
         if let Some(members) = shown.as_object_mut() {
             members.remove("targetServiceRevisionArn");
         }
+        let counts = service.task_counts(state);
         let summary = |number: u64, requested: Option<u64>| {
-            let (running, pending) = service.task_counts(state, number);
+            let (running, pending) = counts.of(number);
             let wanted = self.shift.as_ref().filter(|_| !self.status.is_final());
             let wanted = wanted.map(|shift| shift.wanted(number, service.desired_count)).or(requested);
             let mut summary = json!({

@@ -6,8 +6,8 @@ use std::io;
 
 use super::{Credentials, secret};
 use crate::{
-    driver::TaskSpec,
     ecs::{Place, State},
+    task_spec::TaskSpec,
 };
 
 /// Where the endpoints are, and what every task is told.

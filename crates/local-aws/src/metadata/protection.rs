@@ -46,7 +46,7 @@ impl LocalAws {
             call(&mut state, &Checked { operation, request }, now)
         });
         let told = match answer {
-            Ok(answer) => (StatusCode::OK, in_capitals(&state, &task, &answer)),
+            Ok(answer) => (StatusCode::OK, in_capitals(&state, &task, &answer.into_tree())),
             Err(ApiError { code, message, status, .. }) => {
                 let error = json!({"Arn": arn, "Code": code, "Message": message});
                 (status, json!({"requestID": self.next_request_id(), "error": error}))

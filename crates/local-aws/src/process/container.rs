@@ -10,14 +10,27 @@ use super::{
     health::{Health, command_line},
     invocation::Invocation,
     log::ContainerLog,
-    order::{Gate, Progress, gate},
+    memory::{self, Watched, Watching},
     supervised::{Output, Start, Supervised},
+    volumes,
 };
-use crate::driver::{ContainerSpec, HealthCheck, TaskEvent, TaskEventKind, TaskSpec};
+use crate::{
+    dependency::{Gate, Progress, gate, never_met},
+    driver::{TaskEvent, TaskEventKind},
+    task_spec::{ContainerSpec, HealthCheck, TaskSpec},
+};
 
 /// How long the output of an ended container is waited for. Only a process that escaped its shim's
 /// view could still hold it open.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
+
+/// How a run of the program ended.
+struct End {
+    exit_code: i32,
+    reason: Option<String>,
+    /// It was told to.
+    is_stop: bool,
+}
 
 /// A container of a running task.
 pub(super) struct Container {
@@ -37,7 +50,7 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Runs from the task's start to the container's end. Its last report is either
+    /// Runs from the task's start to the container's last end. Its last report is either
     /// [`TaskEventKind::CannotStart`] or [`TaskEventKind::Exited`].
     pub(super) async fn run(mut self) {
         let may_start = tokio::select! {
@@ -58,43 +71,64 @@ impl Container {
         self.progress.send_replace(end);
     }
 
+    /// From the first start to the last end; its restart policy may put some between them.
     async fn start_and_end(&self) -> TaskEventKind {
-        match self.start().await {
-            Ok((process, invocation, output)) => {
-                let exit_code = self.supervise(process, &invocation, output).await;
-                TaskEventKind::Exited { exit_code: Some(exit_code), reason: None }
+        // A log without its file is one in memory, and what else stands in the way is told by the start.
+        let _ = std::fs::create_dir_all(&self.folder);
+        let log_file = self.folder.join(format!("{}.log", self.spec.name));
+        let log = Arc::new(ContainerLog::new(&log_file, Arc::clone(&self.shared.clock)));
+        let mut earlier = None;
+        loop {
+            let (process, invocation, output) = match self.start(&log).await {
+                Ok(started) => started,
+                Err(why) => {
+                    return match earlier {
+                        None => TaskEventKind::CannotStart(why),
+                        Some(_) => TaskEventKind::Exited { exit_code: earlier, reason: Some(why) },
+                    };
+                }
+            };
+            self.report(
+                earlier.map_or(TaskEventKind::Started, |exit_code| TaskEventKind::Restarted { exit_code }),
+            );
+            let began = time::Instant::now();
+            let End { exit_code, reason, is_stop } = self.supervise(process, &invocation, output).await;
+            let policy = self.spec.restart.as_ref().filter(|_| !is_stop);
+            if !policy.is_some_and(|policy| policy.restarts(began.elapsed(), exit_code)) {
+                return TaskEventKind::Exited { exit_code: Some(exit_code), reason };
             }
-            Err(why) => TaskEventKind::CannotStart(why),
+            earlier = Some(exit_code);
         }
     }
 
-    async fn start(&self) -> Result<(Supervised, Invocation, JoinSet<()>), String> {
+    async fn start(&self, log: &Arc<ContainerLog>) -> Result<(Supervised, Invocation, JoinSet<()>), String> {
         let scratch = self.folder.join(&self.spec.name);
         let images = self.shared.images();
         let image = self.shared.registry.tagged(&self.spec.image);
         let spec = ContainerSpec { image, ..self.spec.clone() };
-        let invocation = Invocation::of(&self.task, &spec, &images, &self.shared.inherited, &scratch)?;
         let cannot_create = |error| format!("CannotCreateContainerError: {}: {error}", scratch.display());
         std::fs::create_dir_all(&scratch).map_err(cannot_create)?;
+        let volumes = volumes::prepare(&self.task, &spec, &self.shared.state, &scratch)?;
+        let invocation =
+            Invocation::of(&self.task, &spec, &images, &self.shared.inherited, (&scratch, &volumes))?;
         if !invocation.directory.is_dir() {
             return Err(format!(
                 "CannotStartContainerError: the working directory {} does not exist",
                 invocation.directory.display()
             ));
         }
-        let log_file = self.folder.join(format!("{}.log", self.spec.name));
-        let log = Arc::new(ContainerLog::new(&log_file, Arc::clone(&self.shared.clock)));
-        self.shared.logs.add(&self.task.task_id, &self.spec.name, &log);
+        self.shared.logs.add(&self.task.task_id, &self.spec.name, log);
 
         let mut process = Supervised::spawn(&self.shared.shim, &invocation, Output::Kept)
             .map_err(|error| format!("CannotStartContainerError: {error}"))?;
         let mut output = JoinSet::new();
         let (stdout, stderr) = process.take_output();
         if let Some(stdout) = stdout {
-            let log = Arc::clone(&log);
+            let log = Arc::clone(log);
             output.spawn(async move { log.follow(stdout).await });
         }
         if let Some(stderr) = stderr {
+            let log = Arc::clone(log);
             output.spawn(async move { log.follow(stderr).await });
         }
         match process.start().await {
@@ -110,26 +144,36 @@ impl Container {
         mut process: Supervised,
         invocation: &Invocation,
         mut output: JoinSet<()>,
-    ) -> i32 {
+    ) -> End {
         let own = (self.task.task_id.clone(), self.spec.name.clone());
         if let Some(shim) = process.pid() {
             self.shared.shims().insert(own.clone(), shim);
         }
-        self.report(TaskEventKind::Started);
+        let kill = CancellationToken::new();
+        let watched = Watched { own: self.spec.memory, task: self.task.memory, kill: kill.clone() };
+        let watching = Watching::begin(&self.shared, own.clone(), watched);
         self.progress.send_replace(Progress::Running { healthy: false });
-        let exit_code = tokio::select! {
+        let ended = tokio::select! {
             exit_code = process.exited() => Some(exit_code),
             () = self.stop_is_due() => None,
+            () = kill.cancelled() => None,
             () = self.check_for_ever(invocation) => None,
         };
-        let exit_code = match exit_code {
+        let is_killed = kill.is_cancelled() && ended.is_none();
+        drop(watching);
+        let exit_code = match ended {
             Some(exit_code) => exit_code,
+            None if is_killed => {
+                process.kill();
+                process.exited().await
+            }
             None => self.end(&mut process).await,
         };
         self.shared.shims().remove(&own);
         // What it wrote last is there before its end is known.
         let _ = time::timeout(LAST_OUTPUT, async { while output.join_next().await.is_some() {} }).await;
-        exit_code
+        let is_stop = ended.is_none() && !is_killed;
+        End { exit_code, reason: is_killed.then(|| memory::REASON.to_owned()), is_stop }
     }
 
     /// SIGTERM, and SIGKILL to what is left after the stop timeout.
@@ -214,9 +258,7 @@ async fn wait_for(
                 }
             }
         };
-        return Err(format!(
-            "failed to resolve container ordering dependency [{name}] for target [{container}] as dependency {why}"
-        ));
+        return Err(never_met(name, container, why));
     }
     Ok(())
 }

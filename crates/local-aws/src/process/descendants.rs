@@ -8,9 +8,17 @@ use rustix::process::Pid;
 ///
 /// `/proc/PID/stat` is read rather than `/proc/PID/task/TID/children`, which kernels may lack.
 pub(super) fn of(root: Pid) -> Vec<Pid> {
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    below(root, &children())
+}
+
+/// Who has started whom, of all processes.
+pub(super) type Children = BTreeMap<i32, Vec<i32>>;
+
+/// The children of every living process.
+pub(super) fn children() -> Children {
+    let mut children = Children::new();
     let Ok(folder) = std::fs::read_dir("/proc") else {
-        return Vec::new();
+        return children;
     };
     for entry in folder.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -23,12 +31,17 @@ pub(super) fn of(root: Pid) -> Vec<Pid> {
             children.entry(parent).or_default().push(pid);
         }
     }
+    children
+}
+
+/// The descendants of a process, in no particular order.
+pub(super) fn below(root: Pid, children: &Children) -> Vec<Pid> {
     let mut found = Vec::new();
     let mut open = vec![root.as_raw_nonzero().get()];
     while let Some(pid) = open.pop() {
-        for child in children.remove(&pid).unwrap_or_default() {
-            open.push(child);
-            found.extend(Pid::from_raw(child));
+        for child in children.get(&pid).into_iter().flatten() {
+            open.push(*child);
+            found.extend(Pid::from_raw(*child));
         }
     }
     found

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::driver::HealthCheck;
+use crate::task_spec::HealthCheck;
 
 /// What is known of a container's health.
 #[derive(Debug)]

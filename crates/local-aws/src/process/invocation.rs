@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{limits, volumes};
 use crate::{
-    driver::{ContainerSpec, TaskSpec},
     image::{ImageMap, Placeholders},
+    task_spec::{ContainerSpec, TaskSpec},
 };
 
 /// Where programs are looked for if this program itself has no `PATH`.
@@ -19,6 +20,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub(super) struct Invocation {
     /// What process listings show.
     pub(super) label: String,
+    /// As an argument of the shim.
+    pub(super) limits: String,
     pub(super) program: String,
     pub(super) arguments: Vec<String>,
     pub(super) environment: BTreeMap<OsString, OsString>,
@@ -34,13 +37,14 @@ impl Invocation {
 
     /// Works out what a container runs; an error is the task's stopped reason.
     ///
-    /// `scratch` is where it runs if neither the image nor the container names a directory.
+    /// `scratch` is where it runs if neither the image nor the container names a directory; `folders` are those
+    /// of the volumes that it mounts.
     pub(super) fn of(
         task: &TaskSpec,
         container: &ContainerSpec,
         images: &ImageMap,
         inherited: &BTreeMap<OsString, OsString>,
-        scratch: &Path,
+        (scratch, folders): (&Path, &BTreeMap<String, PathBuf>),
     ) -> Result<Self, String> {
         let Some((image, tag)) = images.find(&container.image) else {
             return Err(format!(
@@ -72,6 +76,9 @@ impl Invocation {
         for (name, value) in &image.environment {
             environment.insert(name.into(), placeholders.fill(value).into());
         }
+        for (volume, folder) in folders {
+            environment.insert(volumes::variable(volume).into(), folder.into());
+        }
         for (name, value) in &container.environment {
             environment.insert(name.into(), value.into());
         }
@@ -85,6 +92,7 @@ impl Invocation {
         let stated = image.working_directory.as_ref().map(|directory| placeholders.fill(directory));
         let directory = stated.or_else(|| container.working_directory.clone());
         Ok(Self {
+            limits: limits::argument(&container.ulimits),
             label: format!("{}/{}", placeholders.family, container.name),
             program,
             arguments: words.collect(),
@@ -111,25 +119,13 @@ fn family(task_definition_arn: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::Ipv4Addr, time::Duration};
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::image::ImageEntry;
 
     fn container() -> ContainerSpec {
-        ContainerSpec {
-            name: "web".into(),
-            image: "api:1.4".into(),
-            entry_point: Vec::new(),
-            command: Vec::new(),
-            environment: BTreeMap::new(),
-            working_directory: None,
-            essential: true,
-            ports: vec![8000],
-            health_check: None,
-            stop_timeout: Duration::from_secs(30),
-            depends_on: Vec::new(),
-        }
+        ContainerSpec { ports: vec![8000], ..ContainerSpec::new("web", "api:1.4") }
     }
 
     fn invocation(container: &ContainerSpec, image: ImageEntry) -> Result<Invocation, String> {
@@ -141,11 +137,14 @@ mod tests {
             cluster: "demo".into(),
             address: Ipv4Addr::new(127, 64, 0, 2),
             containers: vec![container.clone()],
+            volumes: Vec::new(),
+            memory: None,
         };
         let parent = [("PATH", "/parent"), ("HOME", "/home/me"), ("AWS_SECRET_ACCESS_KEY", "x")];
         let inherited = parent.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let images = ImageMap::new(vec![image]).unwrap();
-        Invocation::of(&task, container, &images, &inherited, Path::new("/scratch"))
+        let volumes = BTreeMap::from([("my-data".to_owned(), PathBuf::from("/volumes/my-data"))]);
+        Invocation::of(&task, container, &images, &inherited, (Path::new("/scratch"), &volumes))
     }
 
     fn image() -> ImageEntry {
@@ -188,8 +187,13 @@ mod tests {
         let mut spec = container();
         spec.environment.insert("LISTEN".into(), "{address}".into());
         let made = invocation(&spec, image).unwrap();
-        let expected =
-            [("HOME", "/home/me"), ("LISTEN", "{address}"), ("PATH", "/parent"), ("VERSION", "1.4 of api")];
+        let expected = [
+            ("COXSWAIN_VOLUME_MY_DATA", "/volumes/my-data"),
+            ("HOME", "/home/me"),
+            ("LISTEN", "{address}"),
+            ("PATH", "/parent"),
+            ("VERSION", "1.4 of api"),
+        ];
         let found: Vec<_> = made
             .environment
             .iter()

@@ -11,18 +11,21 @@
 //!
 //! # Limits
 //!
-//! Linux only. Programs share this machine's file system, users and network; CPU and memory limits
-//! are not enforced, and nothing but the program itself keeps it to its task's address.
+//! Linux only. Programs share this machine's file system, users and network; CPU limits are not enforced, memory
+//! limits by looks at what is used ([`memory`]), and nothing but the program itself keeps it to its task's
+//! address. Volumes are folders that a program is told of ([`volumes`]).
 
 mod container;
 mod descendants;
 mod health;
 mod invocation;
+mod limits;
 mod log;
-mod order;
+mod memory;
 mod shim;
 mod supervised;
 mod usage;
+mod volumes;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -33,14 +36,19 @@ use std::{
 
 use rustix::process::Pid;
 use tokio::{runtime::Handle, sync::watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
-use self::{container::Container, log::LogBook, order::Progress};
+use self::{container::Container, log::LogBook};
 use crate::{
     clock::Clock,
-    driver::{LogLine, TaskDriver, TaskEventSender, TaskSpec, Usage},
+    dependency::Progress,
+    driver::{LogLine, TaskDriver, TaskEventSender, Usage},
     image::ImageMap,
     registry::{Image, Registry},
+    task_spec::TaskSpec,
 };
 
 pub use shim::shim_main_if_asked;
@@ -76,6 +84,7 @@ pub struct ProcessDriver {
     runtime: Handle,
     tracker: TaskTracker,
     running: Arc<Mutex<HashMap<String, CancellationToken>>>,
+    _watcher: AbortOnDropHandle<()>,
 }
 
 /// What all containers use.
@@ -89,6 +98,8 @@ pub(super) struct Shared {
     registry: Registry,
     /// The shims of running containers, by task and container.
     shims: Mutex<HashMap<(String, String), Pid>>,
+    /// Running containers with a limit of memory.
+    watched: Mutex<HashMap<memory::Name, memory::Watched>>,
     events: TaskEventSender,
 }
 
@@ -105,6 +116,10 @@ impl Shared {
 
     fn shims(&self) -> MutexGuard<'_, HashMap<(String, String), Pid>> {
         self.shims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watched(&self) -> MutexGuard<'_, HashMap<memory::Name, memory::Watched>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn folder(&self, task_id: &str) -> PathBuf {
@@ -145,16 +160,21 @@ impl ProcessDriver {
             logs: LogBook::new(KEPT_TASKS),
             registry: Registry::default(),
             shims: Mutex::default(),
+            watched: Mutex::default(),
             events,
         };
         for earlier in shared.earlier_tasks() {
             shared.forget_for(&earlier);
         }
+        let (shared, runtime) = (Arc::new(shared), Handle::current());
+        // Apart from the tasks' tracker: a shutdown waits for tasks alone.
+        let watcher = TaskTracker::new().spawn_on(memory::watch(Arc::downgrade(&shared)), &runtime);
         Self {
-            shared: Arc::new(shared),
-            runtime: Handle::current(),
+            shared,
+            runtime,
             tracker: TaskTracker::new(),
             running: Arc::default(),
+            _watcher: AbortOnDropHandle::new(watcher),
         }
     }
 
@@ -239,7 +259,7 @@ fn containers(shared: &Arc<Shared>, task: &Arc<TaskSpec>, stop: &CancellationTok
     let progress: BTreeMap<&str, watch::Sender<Progress>> =
         task.containers.iter().map(|spec| (spec.name.as_str(), watch::Sender::default())).collect();
     let listen = |name: &str| progress.get(name).map(watch::Sender::subscribe);
-    let life = |spec: &crate::driver::ContainerSpec| {
+    let life = |spec: &crate::task_spec::ContainerSpec| {
         let dependents = task
             .containers
             .iter()

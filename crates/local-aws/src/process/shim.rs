@@ -29,10 +29,11 @@ use rustix::process::{
     pidfd_send_signal, set_child_subreaper, set_parent_process_death_signal, wait,
 };
 
-/// The first argument that makes a shim of this program; the container's command follows.
+/// The first argument that makes a shim of this program; the container's limits and command follow.
 pub(super) const SUPERVISE: &str = "__shim";
 
-/// The first argument of the step between shim and program: the shim's pid and the command follow.
+/// The first argument of the step between shim and program: the shim's pid, the limits and the command
+/// follow.
 const EXEC: &str = "__exec";
 
 /// From the driver: SIGTERM to the program. Anything else, and the end of file, kills all.
@@ -140,6 +141,7 @@ fn exec(arguments: Vec<OsString>) -> io::Result<()> {
     let mut verdict = std::fs::File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut arguments = arguments.into_iter();
     let shim = arguments.next().and_then(|pid| pid.to_str()?.parse().ok()).and_then(Pid::from_raw);
+    let limits = arguments.next().and_then(|limits| limits.into_string().ok()).unwrap_or_default();
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The shim may have died before the signal was set; then somebody else is the parent by now.
     if shim.is_none() || getppid() != shim {
@@ -148,6 +150,9 @@ fn exec(arguments: Vec<OsString>) -> io::Result<()> {
     let Some(program) = arguments.next() else {
         return verdict.write_all(b"the command is empty");
     };
+    if let Err(refused) = super::limits::set(&limits) {
+        return verdict.write_all(refused.as_bytes());
+    }
     let error = Command::new(program).args(arguments).stdin(Stdio::null()).exec();
     verdict.write_all(error.to_string().as_bytes())
 }

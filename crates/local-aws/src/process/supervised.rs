@@ -59,6 +59,7 @@ impl Supervised {
         command
             .arg0(format!("coxswain-shim {}", invocation.label))
             .arg(shim::SUPERVISE)
+            .arg(&invocation.limits)
             .arg(&invocation.program)
             .args(&invocation.arguments)
             .env_clear()

@@ -39,6 +39,14 @@ pub(super) fn under(shim: Pid) -> Option<Usage> {
     (usage.processes > 0).then_some(usage)
 }
 
+/// The memory that nobody but this process holds, and what it shares with others that are not files.
+/// Units: bytes.
+pub(super) fn own_memory(pid: Pid) -> u64 {
+    // A process that has just ended has none.
+    let status = read(&format!("{}/status", pid.as_raw_nonzero())).unwrap_or_default();
+    ["RssAnon:", "RssShmem:"].iter().filter_map(|name| kibibytes(&status, name)).sum()
+}
+
 fn read(file: &str) -> Option<String> {
     fs::read_to_string(format!("/proc/{file}")).ok()
 }

@@ -67,6 +67,13 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
             container.healthy = Some(healthy);
             container.health_at = Some(now);
         }
+        TaskEventKind::Restarted { .. } => {
+            container.restarts += 1;
+            container.started_at = Some(now);
+            // Its health check begins anew.
+            container.healthy = None;
+            container.health_at = Some(now);
+        }
         TaskEventKind::Exited { exit_code, reason } => {
             container.status = ContainerStatus::Stopped;
             container.exit_code = exit_code;

@@ -8,7 +8,11 @@ use tokio::{
 };
 
 use super::{Order, Script};
-use crate::driver::{ContainerSpec, TaskEvent, TaskEventKind, TaskEventSender, TaskSpec};
+use crate::{
+    dependency::{Gate, Progress, gate, never_met},
+    driver::{TaskEvent, TaskEventKind, TaskEventSender},
+    task_spec::{ContainerSpec, TaskSpec},
+};
 
 /// A container's place in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +57,10 @@ pub(super) async fn play(
     };
     let mut stopping = false;
     loop {
-        if !stopping {
-            release(&mut roles, Instant::now());
+        if stopping {
+            stop_due(&mut roles, &report);
+        } else {
+            release(&mut roles, Instant::now(), &report);
         }
         let Some((at, index)) = next(&roles) else {
             if roles.iter().all(|role| matches!(role.phase, Phase::Ended(_) | Phase::Waiting)) {
@@ -81,20 +87,43 @@ pub(super) async fn play(
     }
 }
 
-/// Sets the start of every container whose dependencies are met.
-fn release(roles: &mut [Role], now: Instant) {
-    let met: Vec<bool> = roles
+/// Sets the start of every container whose dependencies are met, and ends those whose never will be.
+fn release(roles: &mut [Role], now: Instant, report: &impl Fn(&str, TaskEventKind)) {
+    // An end may be what another one waits for.
+    loop {
+        let verdicts: Vec<_> = roles.iter().map(|role| role.may_start(roles)).collect();
+        let mut moved = false;
+        for (role, verdict) in roles.iter_mut().zip(verdicts).filter(|(role, _)| role.phase == Phase::Waiting)
+        {
+            match verdict {
+                Ok(false) => {}
+                Ok(true) => role.phase = Phase::Starting(now + role.script.starts_after),
+                Err(why) => {
+                    moved = true;
+                    role.phase = Phase::Ended(None);
+                    report(&role.spec.name, TaskEventKind::CannotStart(why));
+                }
+            }
+        }
+        if !moved {
+            return;
+        }
+    }
+}
+
+/// Stops the containers on which none depends that still is.
+fn stop_due(roles: &mut [Role], report: &impl Fn(&str, TaskEventKind)) {
+    let last: Vec<bool> = roles
         .iter()
         .map(|role| {
-            role.spec.depends_on.iter().all(|(name, condition)| {
-                roles.iter().find(|other| other.spec.name == *name).is_none_or(|other| other.meets(condition))
+            roles.iter().all(|other| {
+                matches!(other.phase, Phase::Ended(_))
+                    || !other.spec.depends_on.iter().any(|(name, _)| *name == role.spec.name)
             })
         })
         .collect();
-    for (role, met) in roles.iter_mut().zip(met) {
-        if met && role.phase == Phase::Waiting {
-            role.phase = Phase::Starting(now + role.script.starts_after);
-        }
+    for (role, _) in roles.iter_mut().zip(last).filter(|(_, is_last)| *is_last) {
+        role.stop(report);
     }
 }
 
@@ -107,7 +136,8 @@ fn next(roles: &[Role]) -> Option<(Instant, usize)> {
 fn obey(roles: &mut [Role], order: &Order, report: &impl Fn(&str, TaskEventKind)) -> bool {
     match order {
         Order::Stop => {
-            for role in roles {
+            // What never ran is over at once.
+            for role in roles.iter_mut().filter(|role| !matches!(role.phase, Phase::Running { .. })) {
                 role.stop(report);
             }
             return true;
@@ -130,13 +160,26 @@ fn obey(roles: &mut [Role], order: &Order, report: &impl Fn(&str, TaskEventKind)
 }
 
 impl Role {
-    fn meets(&self, condition: &str) -> bool {
-        match condition {
-            "COMPLETE" => matches!(self.phase, Phase::Ended(_)),
-            "SUCCESS" => self.phase == Phase::Ended(Some(0)),
-            "HEALTHY" => self.healthy,
-            _ => !matches!(self.phase, Phase::Waiting | Phase::Starting(_)),
+    fn progress(&self) -> Progress {
+        match self.phase {
+            Phase::Waiting | Phase::Starting(_) => Progress::Waiting,
+            Phase::Running { .. } | Phase::Stopping(..) => Progress::Running { healthy: self.healthy },
+            Phase::Ended(Some(exit_code)) => Progress::Exited(exit_code),
+            Phase::Ended(None) => Progress::NeverStarted,
         }
+    }
+
+    /// Whether it may start; an error is why it never will. The first dependency that is not met decides.
+    fn may_start(&self, roles: &[Self]) -> Result<bool, String> {
+        for (name, condition) in &self.spec.depends_on {
+            let on = roles.iter().find(|other| other.spec.name == *name);
+            match on.map_or(Gate::Never("does not exist"), |on| gate(condition, on.progress())) {
+                Gate::Open => {}
+                Gate::Wait => return Ok(false),
+                Gate::Never(why) => return Err(never_met(name, &self.spec.name, why)),
+            }
+        }
+        Ok(true)
     }
 
     fn next(&self) -> Option<Instant> {
@@ -204,6 +247,14 @@ impl Role {
     }
 
     fn end(&mut self, exit_code: i32, report: &impl Fn(&str, TaskEventKind)) {
+        if let (Phase::Running { since }, Some(policy)) = (self.phase, &self.spec.restart)
+            && policy.restarts(since.elapsed(), exit_code)
+        {
+            self.phase = Phase::Running { since: Instant::now() };
+            self.verdicts = 0;
+            self.healthy = false;
+            return report(&self.spec.name, TaskEventKind::Restarted { exit_code });
+        }
         self.phase = Phase::Ended(Some(exit_code));
         report(&self.spec.name, TaskEventKind::Exited { exit_code: Some(exit_code), reason: None });
     }

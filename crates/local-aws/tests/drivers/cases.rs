@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use coxswain_local_aws::{ContainerSpec, TaskEventKind};
+use coxswain_local_aws::{ContainerSpec, RestartPolicy, TaskEventKind};
 
 use crate::rig::{Rig, after, checked, container, exited};
 
@@ -114,4 +114,72 @@ pub(crate) async fn a_tag_has_a_digest_that_starts_its_program_and_an_image_that
     assert_eq!(rig.driver.image(&format!("ends@{}", image.digest)), None, "it is another repository's");
     rig.start("a", vec![container("web", &format!("crashes@{}", image.digest))]);
     rig.expect("a", &[("web", STARTED), ("web", exited(3))]).await;
+}
+
+fn restarted(spec: ContainerSpec, attempt_period: Duration, ignored: &[i32]) -> ContainerSpec {
+    let restart = RestartPolicy { ignored_exit_codes: ignored.to_vec(), attempt_period };
+    ContainerSpec { restart: Some(restart), ..spec }
+}
+
+pub(crate) async fn a_container_with_a_restart_policy_runs_again_and_a_stop_is_its_end(mut rig: Rig) {
+    rig.start("a", vec![restarted(container("web", "crashes"), Duration::ZERO, &[0])]);
+    let again = TaskEventKind::Restarted { exit_code: 3 };
+    rig.expect("a", &[("web", STARTED), ("web", again.clone()), ("web", again.clone())]).await;
+    rig.driver.stop("a");
+    let end = loop {
+        match rig.next().await.2 {
+            kind if kind == again => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(end, TaskEventKind::Exited { .. }), "{end:?}");
+    // Had it started once more, that would come before the next task's events.
+    rig.start("b", vec![container("web", "ends")]);
+    rig.expect("b", &[("web", STARTED), ("web", exited(0))]).await;
+}
+
+pub(crate) async fn a_container_that_ran_too_short_or_ended_with_an_ignored_code_is_not_restarted(
+    mut rig: Rig,
+) {
+    rig.start("a", vec![restarted(container("web", "crashes"), Duration::from_hours(1), &[])]);
+    rig.expect("a", &[("web", STARTED), ("web", exited(3))]).await;
+    rig.start("b", vec![restarted(container("web", "crashes"), Duration::ZERO, &[3])]);
+    rig.expect("b", &[("web", STARTED), ("web", exited(3))]).await;
+}
+
+pub(crate) async fn a_failing_check_does_not_restart_a_container(mut rig: Rig) {
+    rig.start("a", vec![restarted(checked("web", "sick"), Duration::ZERO, &[])]);
+    rig.expect("a", &[("web", STARTED), ("web", TaskEventKind::Health { healthy: false })]).await;
+    rig.driver.stop("a");
+    rig.expect("a", &[("web", exited(143))]).await;
+}
+
+pub(crate) async fn a_container_that_can_no_longer_start_says_so(mut rig: Rig) {
+    let web = after(container("web", "serves"), "init", "SUCCESS");
+    rig.start("a", vec![web, container("init", "crashes")]);
+    rig.expect("a", &[("init", STARTED), ("init", exited(3))]).await;
+    let (_, name, kind) = rig.next().await;
+    let TaskEventKind::CannotStart(reason) = kind else { panic!("{name}: {kind:?}") };
+    assert_eq!(name, "web");
+    let expected = "failed to resolve container ordering dependency [init] for target [web] as dependency did not exit successfully";
+    assert_eq!(reason, expected);
+}
+
+pub(crate) async fn what_is_stopped_stops_in_the_reverse_order_of_its_start(mut rig: Rig) {
+    let web = after(checked("web", "serves"), "proxy", "HEALTHY");
+    rig.start("a", vec![web, checked("proxy", "serves")]);
+    rig.expect("a", &[("proxy", STARTED), ("proxy", HEALTHY), ("web", STARTED), ("web", HEALTHY)]).await;
+    rig.driver.stop("a");
+    rig.expect("a", &[("web", exited(143)), ("proxy", exited(143))]).await;
+}
+
+pub(crate) async fn two_tasks_run_side_by_side_and_one_is_stopped_alone(mut rig: Rig) {
+    rig.start("a", vec![container("web", "serves")]);
+    rig.expect("a", &[("web", STARTED)]).await;
+    rig.start("b", vec![container("web", "serves")]);
+    rig.expect("b", &[("web", STARTED)]).await;
+    rig.driver.stop("a");
+    rig.expect("a", &[("web", exited(143))]).await;
+    rig.driver.stop("b");
+    rig.expect("b", &[("web", exited(143))]).await;
 }

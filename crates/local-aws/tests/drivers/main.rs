@@ -43,4 +43,10 @@ held_by_both! {
     a_task_that_is_unknown_or_gone_is_not_stopped,
     a_tag_has_a_digest_that_starts_its_program_and_an_image_that_does_not_exist_has_none,
     what_a_container_wrote_is_kept_after_its_end_and_the_newest_lines_come,
+    a_container_with_a_restart_policy_runs_again_and_a_stop_is_its_end,
+    a_container_that_ran_too_short_or_ended_with_an_ignored_code_is_not_restarted,
+    a_failing_check_does_not_restart_a_container,
+    a_container_that_can_no_longer_start_says_so,
+    what_is_stopped_stops_in_the_reverse_order_of_its_start,
+    two_tasks_run_side_by_side_and_one_is_stopped_alone,
 }

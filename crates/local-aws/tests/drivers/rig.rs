@@ -73,6 +73,8 @@ impl Rig {
             cluster: "main".into(),
             address: Ipv4Addr::new(127, 64, 9, 9),
             containers,
+            volumes: Vec::new(),
+            memory: None,
         });
     }
 
@@ -94,19 +96,7 @@ impl Rig {
 
 /// A container of one of the programs.
 pub(crate) fn container(name: &str, image: &str) -> ContainerSpec {
-    ContainerSpec {
-        name: name.into(),
-        image: image.into(),
-        entry_point: Vec::new(),
-        command: Vec::new(),
-        environment: BTreeMap::new(),
-        working_directory: None,
-        essential: true,
-        ports: Vec::new(),
-        health_check: None,
-        stop_timeout: Duration::from_secs(30),
-        depends_on: Vec::new(),
-    }
+    ContainerSpec::new(name, image)
 }
 
 /// A container with a health check that passes, or fails where the image is `sick`.

@@ -35,6 +35,8 @@ mod protection;
 #[cfg(test)]
 mod read_back;
 #[cfg(test)]
+mod restarts;
+#[cfg(test)]
 mod rolling;
 #[cfg(test)]
 mod run_task;

@@ -150,3 +150,21 @@ async fn members_that_are_not_interpreted_are_kept_verbatim() {
         assert_eq!(&read["taskDefinition"]["containerDefinitions"][0][member], value, "{member}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_member_of_a_described_service_is_written_twice() {
+    let lab = Lab::start().await;
+    lab.steady(1, json!({"tags": [{"key": "a", "value": "1"}], "enableECSManagedTags": true})).await;
+    let second = lab.register("web:2").await;
+    lab.update(json!({"taskDefinition": second})).await;
+    let request = http::Request::post("/")
+        .header("x-amz-target", "AmazonEC2ContainerServiceV20141113.DescribeServices")
+        .body(r#"{"cluster": "main", "services": ["web", "none"], "include": ["TAGS"]}"#.into())
+        .unwrap();
+    let answer = lab.local.handle(request).await.unwrap();
+    let text = std::str::from_utf8(answer.body()).unwrap();
+    let tree: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(tree["services"][0]["deployments"].as_array().unwrap().len(), 2);
+    // A tree has each member once, and so its text would be shorter.
+    assert_eq!(text.len(), tree.to_string().len(), "{text}");
+}

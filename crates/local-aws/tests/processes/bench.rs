@@ -10,7 +10,7 @@ use std::{
 
 use coxswain_local_aws::{
     Clock, ContainerSpec, HealthCheck, ImageEntry, ImageMap, ProcessConfig, ProcessDriver, TaskDriver,
-    TaskEvent, TaskEventKind, TaskSpec, Time,
+    TaskEvent, TaskEventKind, TaskSpec, Time, Volume,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -67,6 +67,10 @@ impl Bench {
     }
 
     pub(crate) fn start(&self, containers: Vec<ContainerSpec>) {
+        self.start_with_volumes(containers, Vec::new());
+    }
+
+    pub(crate) fn start_with_volumes(&self, containers: Vec<ContainerSpec>, volumes: Vec<Volume>) {
         self.driver.start(TaskSpec {
             task_id: TASK.into(),
             task_arn: format!("arn:aws:ecs:eu-central-1:123456789012:task/demo/{TASK}"),
@@ -74,6 +78,8 @@ impl Bench {
             cluster: "demo".into(),
             address: Ipv4Addr::new(127, 64, 0, 2),
             containers,
+            volumes,
+            memory: None,
         });
     }
 
@@ -144,17 +150,9 @@ pub(crate) async fn gone(pid: &str) {
 /// A container that runs a shell script.
 pub(crate) fn script(name: &str, text: &str) -> ContainerSpec {
     ContainerSpec {
-        name: name.into(),
-        image: "sh".into(),
-        entry_point: Vec::new(),
         command: vec![text.into()],
-        environment: BTreeMap::new(),
-        working_directory: None,
-        essential: true,
-        ports: Vec::new(),
-        health_check: None,
         stop_timeout: Duration::from_secs(20),
-        depends_on: Vec::new(),
+        ..ContainerSpec::new(name, "sh")
     }
 }
 

@@ -11,6 +11,8 @@ mod health;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod resources;
+#[cfg(test)]
 mod starts;
 #[cfg(test)]
 mod usage;

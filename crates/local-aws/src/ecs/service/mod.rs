@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 pub(super) use self::{
     create::create,
     delete::delete,
-    read::{describe, list},
+    read::{describe, describe_as_text, list},
     rules::{check_name, check_spec},
     update::update,
 };

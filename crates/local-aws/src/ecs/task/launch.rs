@@ -1,6 +1,6 @@
 //! A new task, and what its driver is told.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -8,19 +8,12 @@ use super::{
     super::{
         Alarm, Load, Members, Service, ServiceKey, Start, State,
         tag::Tags,
-        task_definition::{TaskDefinition, health_check, seconds},
+        task_definition::{TaskDefinition, health_check},
     },
     Attachment, Container, ContainerStatus, Position, Task, TaskStatus, Verdict,
+    spec::{self, STOP_TIMEOUT},
 };
-use crate::{
-    clock::Time,
-    driver::{ContainerSpec, TaskSpec},
-    task_secret::TaskSecret,
-};
-
-/// From SIGTERM to SIGKILL where a container names nothing else. Source:
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html>
-const STOP_TIMEOUT: u64 = 30;
+use crate::{clock::Time, task_secret::TaskSecret, task_spec::TaskSpec};
 
 /// Why a task has no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,6 +178,7 @@ impl State {
             started_at: None,
             finished_at: None,
             health_at: None,
+            restarts: 0,
         }
     }
 
@@ -208,7 +202,7 @@ impl State {
         for definition in task.definition.containers() {
             let name = definition.text("name").unwrap_or_default();
             let own = overrides.iter().find(|container| container.text("name") == Some(name));
-            containers.push(container_spec(definition, own));
+            containers.push(spec::container(definition, task.definition.containers(), own));
             secrets.extend(TaskSecret::all_of(definition));
             // An override adds to the definition's files.
             for owner in std::iter::once(definition).chain(own) {
@@ -224,40 +218,9 @@ impl State {
             cluster: task.cluster.clone(),
             address: task.address,
             containers,
+            volumes: task.definition.body.items("volumes").iter().filter_map(spec::volume).collect(),
+            memory: task.memory_mib().map(spec::mebibytes),
         };
         Some(Start { task, secrets, files })
-    }
-}
-
-fn container_spec(definition: &Value, overrides: Option<&Value>) -> ContainerSpec {
-    let texts = |name: &str| definition.texts(name).map(str::to_owned).collect::<Vec<_>>();
-    let mut environment = BTreeMap::new();
-    let overriding = overrides.map(|own| own.items("environment")).unwrap_or_default();
-    for variable in definition.items("environment").iter().chain(overriding) {
-        if let Some(name) = variable.text("name") {
-            environment.insert(name.to_owned(), variable.text("value").unwrap_or_default().to_owned());
-        }
-    }
-    let own_command: Vec<String> =
-        overrides.map(|own| own.texts("command").map(str::to_owned).collect()).unwrap_or_default();
-    let depends_on = definition.items("dependsOn").iter().filter_map(|dependency| {
-        Some((dependency.text("containerName")?.to_owned(), dependency.text("condition")?.to_owned()))
-    });
-    let ports = definition
-        .items("portMappings")
-        .iter()
-        .filter_map(|mapping| mapping.whole("containerPort").and_then(|port| u16::try_from(port).ok()));
-    ContainerSpec {
-        name: definition.text("name").unwrap_or_default().to_owned(),
-        image: definition.text("image").unwrap_or_default().to_owned(),
-        entry_point: texts("entryPoint"),
-        command: if own_command.is_empty() { texts("command") } else { own_command },
-        environment,
-        working_directory: definition.text("workingDirectory").map(str::to_owned),
-        essential: definition.flag("essential").unwrap_or(true),
-        ports: ports.collect(),
-        health_check: health_check(definition),
-        stop_timeout: seconds(definition, "stopTimeout", STOP_TIMEOUT),
-        depends_on: depends_on.collect(),
     }
 }

@@ -94,6 +94,9 @@ impl Task {
             }
             set(&mut shown, "Health", health);
         }
+        if definition.is_some_and(|definition| definition.member("restartPolicy").is_some()) {
+            set(&mut shown, "RestartCount", container.restarts);
+        }
         if let Some(code) = container.exit_code {
             set(&mut shown, "ExitCode", code);
         }
@@ -126,7 +129,7 @@ impl Task {
         self.overrides.text(name).or_else(|| self.definition.body.text(name))
     }
 
-    fn memory_mib(&self) -> Option<u64> {
+    pub(super) fn memory_mib(&self) -> Option<u64> {
         self.stated("memory")?.parse().ok()
     }
 

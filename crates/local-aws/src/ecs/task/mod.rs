@@ -5,6 +5,7 @@ mod metadata;
 mod operation;
 mod protection;
 mod run;
+mod spec;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -119,6 +120,8 @@ pub(crate) struct Container {
     pub(crate) finished_at: Option<Time>,
     /// When its health check's verdict changed last.
     pub(crate) health_at: Option<Time>,
+    /// How often its restart policy has started it again.
+    pub(crate) restarts: u64,
 }
 
 impl Container {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::Members;
-use crate::driver::HealthCheck;
+use crate::task_spec::HealthCheck;
 
 /// ECS's default of `essential` is true.
 pub(super) fn is_essential(container: &Value) -> bool {

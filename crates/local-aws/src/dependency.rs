@@ -2,7 +2,7 @@
 
 /// How far a container has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// Its program has not run yet.
     #[default]
     Waiting,
@@ -18,14 +18,14 @@ pub(super) enum Progress {
 }
 
 impl Progress {
-    pub(super) fn has_ended(self) -> bool {
+    pub(crate) fn has_ended(self) -> bool {
         matches!(self, Self::Exited(_) | Self::NeverStarted)
     }
 }
 
 /// What a dependency says of the container that has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(crate) enum Gate {
     Open,
     Wait,
     /// The condition cannot be met any more, and why.
@@ -35,7 +35,7 @@ pub(super) enum Gate {
 /// Judges one condition of `dependsOn` by the progress of the container that it names.
 ///
 /// Source: Amazon ECS developer guide, container dependency.
-pub(super) fn gate(condition: &str, on: Progress) -> Gate {
+pub(crate) fn gate(condition: &str, on: Progress) -> Gate {
     use Progress::{Exited, NeverStarted, Running, Waiting};
     match (condition, on) {
         ("START", Running { .. } | Exited(_))
@@ -48,6 +48,13 @@ pub(super) fn gate(condition: &str, on: Progress) -> Gate {
         ("START" | "COMPLETE" | "SUCCESS" | "HEALTHY", NeverStarted) => Gate::Never("did not start"),
         _ => Gate::Never("has a condition that does not exist"),
     }
+}
+
+/// What a container says whose dependency can never be met, in the words of ECS's agent.
+pub(crate) fn never_met(name: &str, container: &str, why: &str) -> String {
+    format!(
+        "failed to resolve container ordering dependency [{name}] for target [{container}] as dependency {why}"
+    )
 }
 
 #[cfg(test)]
