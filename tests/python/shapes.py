@@ -27,6 +27,9 @@ DOCUMENTED_LIMITS = {
 
 # Errors that any API of AWS may answer with, and so no operation lists.
 COMMON_ERRORS = {
+    # SQS's, from before it spoke JSON: .../AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+    "InvalidParameterValue",
+    "MissingParameter",
     "SerializationException",
     "ThrottlingException",
     "UnknownOperationException",

@@ -33,6 +33,7 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
             "DescribeScalingActivities",
             "DescribeScalingPolicies",
             "DescribeScheduledActions",
+            "GetPredictiveScalingForecast",
             "ListTagsForResource",
             "PutScalingPolicy",
             "PutScheduledAction",
@@ -63,6 +64,7 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
     ("kms", "2014-11-01", "kms", &[]),
     ("servicediscovery", "2017-03-14", "servicediscovery", &[]),
     ("sqs", "2012-11-05", "sqs", &[]),
+    ("events", "2015-10-07", "events", &[]),
 ];
 
 #[derive(Deserialize)]

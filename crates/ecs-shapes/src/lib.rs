@@ -14,7 +14,7 @@ mod walk;
 
 pub use generated::{
     application_autoscaling::API as APPLICATION_AUTOSCALING, ecr::API as ECR, ecs::API as ECS,
-    kms::API as KMS, logs::API as LOGS, secretsmanager::API as SECRETS_MANAGER,
+    events::API as EVENTS, kms::API as KMS, logs::API as LOGS, secretsmanager::API as SECRETS_MANAGER,
     servicediscovery::API as CLOUD_MAP, sqs::API as SQS, ssm::API as SSM,
 };
 pub use shape::{Api, Kind, Member, Operation, Shape};
@@ -63,4 +63,9 @@ pub fn cloud_map() -> &'static Api {
 /// Amazon Simple Queue Service.
 pub fn sqs() -> &'static Api {
     &SQS
+}
+
+/// Amazon EventBridge.
+pub fn events() -> &'static Api {
+    &EVENTS
 }

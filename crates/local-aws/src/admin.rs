@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     ecs::{HookAnswer, HookAnswerError, HookUrlError},
-    fault::FaultRule,
+    events::AnyFaultRule,
+    fault::FaultRuleError,
     local::LocalAws,
 };
 
@@ -20,10 +21,12 @@ use crate::{
 /// | DELETE `/requests` | forgets them |
 /// | GET `/counts` | how often each operation was asked |
 /// | GET `/faults` | the rules in force |
-/// | POST `/faults` | adds a rule: its text, or `{"operation", "fault", "when"}` |
+/// | POST `/faults` | adds a rule: its text, or `{"operation", "fault", "when"}` for requests, `{"detailType", "fault", "when"}` for events |
 /// | DELETE `/faults` | removes every rule |
 /// | GET `/alarms` | the CloudWatch alarms that are in ALARM |
-/// | POST `/alarms` | sets one: `{"name", "state"}`, `ALARM` or `OK` |
+/// | POST `/alarms` | sets one: `{"name", "state"}`, `ALARM` or `OK`; with `"policy"` it asks a step scaling policy, and `"breach"` says how far its metric is beyond its threshold |
+/// | GET `/metrics` | the metrics that were told |
+/// | POST `/metrics` | tells one: `{"resourceId", "metric", "value"}`, `null` where there are no data |
 /// | GET `/zones` | the availability zones |
 /// | POST `/zones` | loses one or has it back: `{"name", "state"}`, `LOST` or `OK` |
 /// | GET `/hooks` | the lifecycle hooks whose functions have not answered |
@@ -39,19 +42,15 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
         }
         ("GET", "counts") => (StatusCode::OK, json!({"counts": local.faults.attempts()})),
         ("GET", "faults") => (StatusCode::OK, faults(local)),
-        ("POST", "faults") => match rule(body) {
-            Ok(rule) => {
-                local.add_fault(rule);
-                (StatusCode::OK, faults(local))
-            }
-            Err(message) => (StatusCode::BAD_REQUEST, json!({"message": message})),
-        },
+        ("POST", "faults") => told(add_fault(local, body), || faults(local)),
         ("DELETE", "faults") => {
             local.clear_faults();
             (StatusCode::OK, faults(local))
         }
         ("GET", "alarms") => (StatusCode::OK, json!({"alarms": local.alarms()})),
         ("POST", "alarms") => told(set_alarm(local, body), || json!({"alarms": local.alarms()})),
+        ("GET", "metrics") => (StatusCode::OK, metrics(local)),
+        ("POST", "metrics") => told(set_metric(local, body), || metrics(local)),
         ("GET", "zones") => (StatusCode::OK, zones(local)),
         ("POST", "zones") => told(set_zone(local, body), || zones(local)),
         ("GET", "hooks") => (StatusCode::OK, json!({"hooks": local.open_hooks()})),
@@ -61,7 +60,7 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
             told(resolve_hook(local, id, body), || json!({"hooks": local.open_hooks()}))
         }
         _ => {
-            let there_is = "There are health, requests, counts, faults, alarms, zones and hooks";
+            let there_is = "There are health, requests, counts, faults, alarms, metrics, zones and hooks";
             (StatusCode::NOT_FOUND, json!({"message": there_is}))
         }
     };
@@ -86,14 +85,57 @@ struct NamedState {
     state: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlarmState {
+    name: String,
+    state: String,
+    policy: Option<String>,
+    #[serde(default)]
+    breach: f64,
+}
+
 fn set_alarm(local: &LocalAws, body: &Bytes) -> Result<(), String> {
-    let NamedState { name, state } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    match state.as_str() {
-        "ALARM" => local.set_alarm(&name, true),
-        "OK" => local.set_alarm(&name, false),
+    let alarm: AlarmState = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let is_in_alarm = match alarm.state.as_str() {
+        "ALARM" => true,
+        "OK" => false,
         other => return Err(format!("`{other}` is no state of an alarm: there are ALARM and OK")),
+    };
+    let Some(policy) = alarm.policy else {
+        local.set_alarm(&alarm.name, is_in_alarm);
+        return Ok(());
+    };
+    let breach = is_in_alarm.then_some(alarm.breach);
+    if local.set_scaling_alarm(&alarm.name, &policy, breach) {
+        Ok(())
+    } else {
+        Err(format!("there is no step scaling policy {policy}"))
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ToldMetric {
+    resource_id: String,
+    #[serde(rename = "metric")]
+    name: String,
+    value: Option<f64>,
+}
+
+fn set_metric(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+    let ToldMetric { resource_id, name, value } =
+        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    local.set_metric(&resource_id, &name, value);
     Ok(())
+}
+
+fn metrics(local: &LocalAws) -> Value {
+    let shown = local
+        .metrics()
+        .into_iter()
+        .map(|(resource, metric, value)| json!({"resourceId": resource, "metric": metric, "value": value}));
+    json!({"metrics": shown.collect::<Vec<_>>()})
 }
 
 fn zones(local: &LocalAws) -> Value {
@@ -152,13 +194,26 @@ fn resolve_hook(local: &LocalAws, id: &str, body: &Bytes) -> Result<(), String> 
 }
 
 fn faults(local: &LocalAws) -> Value {
-    json!({"faults": local.faults.rules()})
+    json!({"faults": local.faults.rules(), "eventFaults": local.bus.faults()})
 }
 
-fn rule(body: &Bytes) -> Result<FaultRule, String> {
-    if body.starts_with(b"{") {
-        return serde_json::from_slice(body).map_err(|error| error.to_string());
+fn add_fault(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+    let rule = if body.starts_with(b"{") {
+        let object: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let is_of_events = object.get("detailType").is_some();
+        let rule = if is_of_events {
+            serde_json::from_value(object).map(AnyFaultRule::Event)
+        } else {
+            serde_json::from_value(object).map(AnyFaultRule::Request)
+        };
+        rule.map_err(|error| error.to_string())?
+    } else {
+        let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+        text.trim().parse().map_err(|error: FaultRuleError| error.to_string())?
+    };
+    match rule {
+        AnyFaultRule::Request(rule) => local.add_fault(rule),
+        AnyFaultRule::Event(rule) => local.add_event_fault(rule),
     }
-    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-    text.trim().parse().map_err(|error: crate::fault::FaultRuleError| error.to_string())
+    Ok(())
 }

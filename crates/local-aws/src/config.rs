@@ -71,6 +71,12 @@ pub struct Timing {
     /// ECS computes it from the alarms; it is under 5 minutes. Source:
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html>
     pub alarm_bake: Duration,
+    /// How long what ECS says takes to a queue that a rule sends it to: near real time in AWS.
+    pub event_delivery: Duration,
+    /// How long what CloudTrail says of a call takes there. AWS names no figure; minutes are usual in
+    /// its log files. Source:
+    /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
+    pub api_call_delivery: Duration,
     /// The pause after the second launch in a row that never ran; it doubles from launch to launch.
     pub first_backoff: Duration,
     /// The longest such pause, 15 minutes in ECS. Source:
@@ -95,6 +101,8 @@ impl Default for Timing {
             inactive_kept: Duration::from_hours(1),
             rollback: Duration::from_secs(5),
             alarm_bake: Duration::from_mins(3),
+            event_delivery: Duration::ZERO,
+            api_call_delivery: Duration::from_secs(1),
             first_backoff: Duration::from_secs(10),
             longest_backoff: Duration::from_mins(15),
             map_operation: Duration::from_secs(1),

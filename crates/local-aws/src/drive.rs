@@ -62,7 +62,12 @@ impl LocalAws {
                 let mut state = self.state();
                 (scheduler::advance(&mut state, now), state.agenda.wakes_at())
             };
-            if effects.is_empty() {
+            let scales_at = self.scale();
+            self.deliver();
+            // A count that was just set wants another look at its service.
+            let is_at_rest = !self.state().agenda.is_due();
+            if effects.is_empty() && is_at_rest {
+                let wakes_at = wakes_at.into_iter().chain(scales_at).chain(self.delivers_at()).min();
                 return (wakes_at, calls);
             }
             for effect in effects {

@@ -89,21 +89,52 @@ pub enum When {
     Percent(u64),
 }
 
+impl When {
+    /// As a rule's text has it, such as `every=3`.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let (kind, count) = text.split_once('=')?;
+        let count = count.parse().ok().filter(|count| *count > 0)?;
+        match kind {
+            "first" => Some(Self::First(count)),
+            "every" => Some(Self::Every(count)),
+            "percent" => Some(Self::Percent(count)),
+            _ => None,
+        }
+    }
+
+    /// Whether it hits the one that makes it `seen`.
+    pub(crate) fn hits(self, seen: u64, random: &mut Random) -> bool {
+        match self {
+            Self::Always => true,
+            Self::First(count) => seen <= count,
+            Self::Every(count) => seen.is_multiple_of(count.max(1)),
+            Self::Percent(percent) => random.below(100) < percent,
+        }
+    }
+}
+
 /// Why a rule's text is not one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is no fault: write FAULT:OPERATION[:WHEN], with FAULT one of throttle, server-error, \
-     lose-request, lose-answer, twice, delay=MILLISECONDS, and WHEN one of first=N, every=N, percent=N"
+     lose-request, lose-answer, twice, delay=MILLISECONDS, or FAULT:DETAIL-TYPE[:WHEN], with FAULT one of \
+     lose-event, double-event, reorder-event, delay-event=MILLISECONDS; WHEN is one of first=N, every=N, percent=N"
 )]
 pub struct FaultRuleError {
     text: String,
+}
+
+impl FaultRuleError {
+    pub(crate) fn of(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
 }
 
 impl FromStr for FaultRule {
     type Err = FaultRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || FaultRuleError { text: text.to_owned() };
+        let refuse = || FaultRuleError::of(text);
         let mut parts = text.split(':');
         let fault = match parts.next().ok_or_else(refuse)? {
             "throttle" => Fault::Throttle,
@@ -117,19 +148,7 @@ impl FromStr for FaultRule {
             }
         };
         let operation = parts.next().filter(|name| !name.is_empty()).ok_or_else(refuse)?.to_owned();
-        let when = match parts.next() {
-            None => When::Always,
-            Some(when) => {
-                let (kind, count) = when.split_once('=').ok_or_else(refuse)?;
-                let count = count.parse().ok().filter(|count| *count > 0).ok_or_else(refuse)?;
-                match kind {
-                    "first" => When::First(count),
-                    "every" => When::Every(count),
-                    "percent" => When::Percent(count),
-                    _ => return Err(refuse()),
-                }
-            }
-        };
+        let when = parts.next().map_or(Some(When::Always), When::read).ok_or_else(refuse)?;
         if parts.next().is_some() {
             return Err(refuse());
         }
@@ -206,13 +225,7 @@ impl Faults {
         let mut chosen = Fault::None;
         for (rule, seen) in rules.iter_mut().filter(|(rule, _)| matches(&rule.operation, operation)) {
             *seen += 1;
-            let hits = match rule.when {
-                When::Always => true,
-                When::First(count) => *seen <= count,
-                When::Every(count) => seen.is_multiple_of(count.max(1)),
-                When::Percent(percent) => random.below(100) < percent,
-            };
-            if hits && chosen == Fault::None {
+            if rule.when.hits(*seen, random) && chosen == Fault::None {
                 chosen = rule.fault;
             }
         }

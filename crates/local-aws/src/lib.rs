@@ -31,11 +31,12 @@
 //!
 //! `docs/fidelity.md` has all of them, with sources and doubts. Kept and read back, but without effect:
 //! load balancers (traffic weights are recorded, and no listener reads them) and placement. Alarms are
-//! told to it ([`LocalAws::set_alarm`]), the answers of hooks' functions are told
-//! ([`LocalAws::answer_hooks`]) or asked for over HTTP ([`LocalAws::ask_hooks`]). Refused by name: other
-//! deployment controllers than `ECS`, and the operations that are not done. Capacity never runs out, a
-//! daemon service has no instance to run on, and signatures are not looked at. Nothing outlives the
-//! process. What AWS leaves unsettled is a switch: [`Switches`].
+//! told to it ([`LocalAws::set_alarm`]), and so are metrics ([`LocalAws::set_metric`]); the answers of
+//! hooks' functions are told ([`LocalAws::answer_hooks`]) or asked for over HTTP
+//! ([`LocalAws::ask_hooks`]). Refused by name: other deployment controllers than `ECS`, and the
+//! operations that are not done. Capacity never runs out, a daemon service has no instance to run on, and
+//! signatures are not looked at. Nothing outlives the process. What AWS leaves unsettled is a switch:
+//! [`Switches`].
 
 mod admin;
 mod answer;
@@ -44,6 +45,7 @@ mod clock;
 mod cloud_map;
 mod config;
 mod connector;
+mod deliver;
 mod dependency;
 mod dns;
 mod drive;
@@ -51,6 +53,7 @@ mod driver;
 mod ecr;
 mod ecs;
 mod error;
+mod events;
 mod exchange;
 mod fault;
 mod function;
@@ -66,10 +69,12 @@ mod neighbour;
 mod process;
 mod recorder;
 mod registry;
+mod scaling;
 mod scheduler;
 mod scripted;
 mod secrets_manager;
 mod server;
+mod sqs;
 mod ssm;
 mod switches;
 mod task_secret;
@@ -85,6 +90,7 @@ pub use dns::DnsServer;
 pub use driver::{LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, Usage};
 pub use ecs::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub use error::ApiError;
+pub use events::{AnyFaultRule, EventFault, EventFaultRule};
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};
 pub use image::{ImageEntry, ImageMap, ImageMapError};
 pub use journal::Journal;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc::UnboundedReceiver};
 
 use crate::{
@@ -10,8 +10,9 @@ use crate::{
     cloud_map::CloudMap,
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
-    ecs::{HookAnswer, HookUrl, State},
+    ecs::{HookAnswer, HookUrl, Notices, State},
     error::ApiError,
+    events::Bus,
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
     journal::Journal,
@@ -19,7 +20,9 @@ use crate::{
     metadata::Surroundings,
     neighbour::{Neighbour, neighbours},
     recorder::{Recorded, Recorder},
+    scaling::Scaling,
     secrets_manager::Secrets,
+    sqs::{At, Queues, is_fifo},
     ssm::Parameters,
     throttle::Throttle,
 };
@@ -39,6 +42,9 @@ pub struct LocalAws {
     pub(crate) cloud_map: CloudMap,
     pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) throttle: Option<Throttle>,
+    pub(crate) queues: Queues,
+    pub(crate) bus: Bus,
+    pub(crate) scaling: Scaling,
     parameters: Mutex<Parameters>,
     secrets: Mutex<Secrets>,
     keys: Mutex<Keys>,
@@ -61,6 +67,8 @@ impl LocalAws {
     ) -> Self {
         let random = config.seed.map_or_else(Random::unseeded, Random::seeded);
         let cloud_map = CloudMap::new(&config);
+        let bus = Bus::new(&config.account, &config.region, random.clone());
+        let notices = Notices::new(bus.ear());
         Self {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
@@ -68,13 +76,16 @@ impl LocalAws {
             cloud_map: cloud_map.clone(),
             journal: config.journal.clone(),
             throttle: config.throttles.then(Throttle::default),
+            bus,
+            scaling: Scaling::new(&config.account, &config.region, random.clone()),
+            queues: Queues::new(&config.account, &config.region, random.clone()),
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
             secrets: Mutex::new(Secrets::new(&config.account, &config.region, random.clone())),
             keys: Mutex::new(Keys::new(&config.account, &config.region, random.clone())),
             around: Mutex::new(Surroundings { url: None, region: config.region.clone() }),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),
-            state: Mutex::new(State::new(config, random, cloud_map)),
+            state: Mutex::new(State::new(config, random, cloud_map, notices)),
             events: Mutex::new(Some(events)),
             changed: Notify::new(),
             clock,
@@ -114,6 +125,21 @@ impl LocalAws {
         self.parameters().seed(name, value, self.clock.now())
     }
 
+    /// Makes a queue of that name, or keeps the one that is there; a name in `.fifo` makes a FIFO queue.
+    ///
+    /// # Errors
+    /// Where SQS would refuse the name.
+    pub fn create_queue(&self, name: &str) -> Result<(), ApiError> {
+        let request = if is_fifo(name) {
+            let attributes = json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"});
+            json!({"QueueName": name, "Attributes": attributes})
+        } else {
+            json!({"QueueName": name})
+        };
+        let at = At { url: None, clock: self.clock.as_ref() };
+        self.queues.answer("CreateQueue", &request, at).map(|_| ())
+    }
+
     pub(crate) fn surroundings(&self) -> Surroundings {
         self.around.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -145,9 +171,10 @@ impl LocalAws {
         self.faults.add(rule);
     }
 
-    /// Removes every fault and the hook.
+    /// Removes every fault, of requests and of events, and the hook.
     pub fn clear_faults(&self) {
         self.faults.clear();
+        self.bus.clear_faults();
     }
 
     /// Asks `hook` for the fault of every request from now on, before the rules.

@@ -15,8 +15,8 @@ use std::{
 
 use clap::Parser;
 use coxswain_local_aws::{
-    ApiError, DnsServer, LocalAws, ProcessConfig, ProcessDriver, ScriptedDriver, SystemClock, TaskDriver,
-    TaskEventSender, shim_main_if_asked,
+    AnyFaultRule, ApiError, DnsServer, LocalAws, ProcessConfig, ProcessDriver, ScriptedDriver, SystemClock,
+    TaskDriver, TaskEventSender, shim_main_if_asked,
 };
 use tokio::{
     net::TcpListener,
@@ -38,6 +38,8 @@ enum Failure {
     Log(String, #[source] tracing_subscriber::filter::ParseError),
     #[error("the parameter {0} is refused")]
     Parameter(String, #[source] ApiError),
+    #[error("the queue {0} is refused")]
+    Queue(String, #[source] ApiError),
     #[error("cannot make the folder {}", .0.display())]
     State(PathBuf, #[source] io::Error),
     #[error("cannot listen on {0}")]
@@ -101,8 +103,17 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     for (name, value) in parameters {
         local.put_parameter(&name, &value).map_err(|source| Failure::Parameter(name, source))?;
     }
+    for name in &options.queues {
+        local.create_queue(name).map_err(|source| Failure::Queue(name.clone(), source))?;
+    }
+    for name in &options.events {
+        local.send_events_to(name).map_err(|source| Failure::Queue(name.clone(), source))?;
+    }
     for fault in &options.faults {
-        local.add_fault(fault.clone());
+        match fault.clone() {
+            AnyFaultRule::Request(rule) => local.add_fault(rule),
+            AnyFaultRule::Event(rule) => local.add_event_fault(rule),
+        }
     }
     for alarm in &options.alarms {
         local.set_alarm(alarm, true);
@@ -127,7 +138,8 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
 
     let shutdown = CancellationToken::new();
     let mut running = JoinSet::new();
-    let server = axum::serve(listener, Arc::clone(&local).server());
+    let service = Arc::clone(&local).server().into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service);
     running.spawn(async move { drop(server.await) });
     if let Some(dns) = dns {
         running.spawn(dns.serve(Arc::clone(&local), shutdown.clone()));

@@ -1,14 +1,15 @@
 //! The services beside ECS: what each is to the wire.
 
-use std::fmt::Debug;
+use std::{borrow::Cow, fmt::Debug};
 
 use async_trait::async_trait;
 use coxswain_ecs_shapes::{Api, ecr, logs, ssm};
 use serde_json::Value;
 
 use crate::{
-    cloud_map::CloudMap, config::Config, ecr::Registries, error::ApiError, kms::KeyManagement,
-    local::LocalAws, secrets_manager::SecretsManager,
+    cloud_map::CloudMap, config::Config, ecr::Registries, error::ApiError, events::EventBridge,
+    kms::KeyManagement, local::LocalAws, scaling::ApplicationAutoScaling, secrets_manager::SecretsManager,
+    sqs::SimpleQueues,
 };
 
 /// One service beside ECS, in the same account and region.
@@ -24,6 +25,16 @@ pub(crate) trait Neighbour: Debug + Send + Sync {
     /// this one.
     fn refusal(&self) -> &'static str {
         "ValidationException"
+    }
+
+    /// The request as the table shall see it: what the service accepts though its model does not have it.
+    fn amended<'a>(&self, _operation: &str, body: &'a Value) -> Cow<'a, Value> {
+        Cow::Borrowed(body)
+    }
+
+    /// The code under which clients of the service's older query protocol know an error, where it had one.
+    fn query_code(&self, _code: &str) -> Option<String> {
+        None
     }
 
     /// Answers an operation whose request the table has found right.
@@ -46,6 +57,9 @@ pub(crate) fn neighbours(config: &Config, cloud_map: &CloudMap) -> Vec<Box<dyn N
         Box::new(Logs),
         Box::new(registries),
         Box::new(cloud_map.clone()),
+        Box::new(SimpleQueues),
+        Box::new(EventBridge),
+        Box::new(ApplicationAutoScaling),
     ]
 }
 

@@ -11,8 +11,8 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use coxswain_local_aws::{
-    Config, FaultRule, HookAnswer, HookAnswerError, HookUrl, HookUrlError, ImageMap, ImageMapError, Journal,
-    Switches, Timing,
+    AnyFaultRule, Config, HookAnswer, HookAnswerError, HookUrl, HookUrlError, ImageMap, ImageMapError,
+    Journal, Switches, Timing,
 };
 
 /// A local ECS: AWS's own protocol, tasks as processes of this machine, ECS's rules for rollouts.
@@ -69,10 +69,23 @@ pub(crate) struct Options {
     #[arg(long = "parameters", value_name = "FILE")]
     parameter_file: Option<PathBuf>,
 
-    /// A fault, `FAULT:OPERATION[:WHEN]`, such as `throttle:UpdateService:every=3`; may be given several
-    /// times.
+    /// Makes a queue of SQS; may be given several times. A name in .fifo makes a FIFO queue.
+    #[arg(long = "queue", value_name = "NAME")]
+    pub(crate) queues: Vec<String>,
+
+    /// Has all events of ECS, and CloudTrail's of calls to it, go to a queue, which is made; may be given
+    /// several times.
+    #[arg(long = "events", value_name = "QUEUE")]
+    pub(crate) events: Vec<String>,
+
+    /// Seconds after which a call to ECS shows as an event of CloudTrail.
+    #[arg(long, value_name = "SECONDS")]
+    api_call_delivery: Option<u64>,
+
+    /// A fault, `FAULT:OPERATION[:WHEN]`, such as `throttle:UpdateService:every=3`, or of events,
+    /// `FAULT:DETAIL-TYPE[:WHEN]`, such as `lose-event:*:percent=20`; may be given several times.
     #[arg(long = "fault", value_name = "RULE")]
-    pub(crate) faults: Vec<FaultRule>,
+    pub(crate) faults: Vec<AnyFaultRule>,
 
     /// A CloudWatch alarm that is in ALARM from the beginning; may be given several times. Others are
     /// set by POST /_local/alarms.
@@ -199,6 +212,9 @@ impl Options {
         let mut timing = Timing::default();
         if let Some(seconds) = self.healthy_after {
             timing.healthy_after = Duration::from_secs(seconds);
+        }
+        if let Some(seconds) = self.api_call_delivery {
+            timing.api_call_delivery = Duration::from_secs(seconds);
         }
         if let Some(seconds) = self.inactive_kept {
             timing.inactive_kept = Duration::from_secs(seconds);

@@ -3,8 +3,9 @@
 //! A request of AWS JSON names API and operation in `X-Amz-Target`, one of RPC v2 CBOR in its path; its
 //! body is the operation's input. Signatures are not checked: whoever reaches a local ECS may use it.
 
-use std::iter;
+use std::{iter, net::SocketAddr};
 
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use coxswain_ecs_shapes::{Api, Operation, ecs};
 use http::{
@@ -14,8 +15,8 @@ use http::{
 use serde_json::{Map, Value};
 
 use crate::{
-    admin, answer::Answer, cbor, error::ApiError, fault::Fault, local::LocalAws, neighbour::Neighbour,
-    recorder, validate,
+    admin, answer::Answer, cbor, error::ApiError, events::Caller, fault::Fault, local::LocalAws,
+    neighbour::Neighbour, recorder, validate,
 };
 
 /// The connection was cut: no answer comes, whether or not the request had its effect.
@@ -74,7 +75,14 @@ impl LocalAws {
         if let Some(delay) = fault.delay() {
             tokio::time::sleep(delay).await;
         }
-        let call = || self.call(api, operation, &body);
+        let call = || async {
+            let outcome = self.call(api, operation, &body).await;
+            if api.service == ecs().service && self.bus.is_heard() {
+                let asked = recorder::without_secrets(operation.input, &body);
+                self.tell_of_call((operation.name, &asked), &caller(&request), &outcome);
+            }
+            outcome
+        };
         let outcome = match fault {
             Fault::Throttle => Some(Err(ApiError::throttled())),
             Fault::ServerError => Some(Err(ApiError::server("Service Unavailable. Please try again later."))),
@@ -102,10 +110,9 @@ impl LocalAws {
     }
 
     async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Answer, ApiError> {
-        if let Some(neighbour) =
-            self.neighbours.iter().find(|neighbour| neighbour.api().service == api.service)
-        {
-            let request = validate::request(operation.input, body, neighbour.refusal())?;
+        if let Some(neighbour) = self.neighbour(api) {
+            let body = neighbour.amended(operation.name, body);
+            let request = validate::request(operation.input, &body, neighbour.refusal())?;
             return neighbour.call(operation.name, &request, self).await.map(Answer::Tree);
         }
         let now = self.clock.now();
@@ -119,9 +126,15 @@ impl LocalAws {
         let request = validate::request(operation.input, body, validate::OF_ECS)?;
         let answer = crate::ecs::call(&mut self.state(), &Checked { operation, request }, now)?;
         if !reads(operation.name) {
+            self.deliver();
             self.wake();
         }
         Ok(answer)
+    }
+
+    fn neighbour(&self, api: &Api) -> Option<&dyn Neighbour> {
+        let found = self.neighbours.iter().find(|neighbour| neighbour.api().service == api.service);
+        found.map(AsRef::as_ref)
     }
 
     fn respond(
@@ -131,10 +144,12 @@ impl LocalAws {
         outcome: Result<Answer, ApiError>,
     ) -> Response<Bytes> {
         let mut status = StatusCode::OK;
+        let mut query_code = None;
         let (shape, answer) = match outcome {
             Ok(answer) => (asked.map(|(_, operation)| operation.output), answer),
             Err(error) => {
                 status = error.status;
+                query_code = asked.and_then(|(api, _)| self.neighbour(api)?.query_code(&error.code));
                 // RPC v2 wants the code with its namespace; every client cuts that off again.
                 let service = asked.filter(|_| protocol == Protocol::Cbor).map(|(api, _)| api.service);
                 (None, error.into_answer(service).into())
@@ -151,13 +166,20 @@ impl LocalAws {
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
+        let version = asked.map(|(api, _)| api.json_version);
         let content_type = match protocol {
+            Protocol::Json if version == Some("1.0") => "application/x-amz-json-1.0",
             Protocol::Json => "application/x-amz-json-1.1",
             Protocol::Cbor => "application/cbor",
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if protocol == Protocol::Cbor {
             headers.insert("smithy-protocol", HeaderValue::from_static(CBOR));
+        }
+        if let Some(code) = query_code
+            && let Ok(code) = HeaderValue::from_str(&format!("{code};{}", fault_of(status)))
+        {
+            headers.insert("x-amzn-query-error", code);
         }
         if let Ok(id) = HeaderValue::from_str(&self.next_request_id()) {
             headers.insert("x-amzn-requestid", id);
@@ -169,6 +191,17 @@ impl LocalAws {
 /// Whether an operation changes nothing, so that nobody need be woken for it.
 fn reads(operation: &str) -> bool {
     ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
+}
+
+/// Who sent a request, as far as it and its connection say.
+fn caller(request: &Request<Bytes>) -> Caller {
+    let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    Caller::of(request.headers(), address)
+}
+
+/// Whose fault an error is, in the query protocol's words.
+fn fault_of(status: StatusCode) -> &'static str {
+    if status.is_server_error() { "Receiver" } else { "Sender" }
 }
 
 /// Which operation is asked, with which body.

@@ -16,6 +16,7 @@ pub static API: Api = Api {
         Operation { name: "DescribeScalingActivities", input: &DESCRIBE_SCALING_ACTIVITIES_REQUEST, output: &DESCRIBE_SCALING_ACTIVITIES_RESPONSE, errors: &["ValidationException", "InvalidNextTokenException", "ConcurrentUpdateException", "InternalServiceException"] },
         Operation { name: "DescribeScalingPolicies", input: &DESCRIBE_SCALING_POLICIES_REQUEST, output: &DESCRIBE_SCALING_POLICIES_RESPONSE, errors: &["ValidationException", "FailedResourceAccessException", "InvalidNextTokenException", "ConcurrentUpdateException", "InternalServiceException"] },
         Operation { name: "DescribeScheduledActions", input: &DESCRIBE_SCHEDULED_ACTIONS_REQUEST, output: &DESCRIBE_SCHEDULED_ACTIONS_RESPONSE, errors: &["ValidationException", "InvalidNextTokenException", "ConcurrentUpdateException", "InternalServiceException"] },
+        Operation { name: "GetPredictiveScalingForecast", input: &GET_PREDICTIVE_SCALING_FORECAST_REQUEST, output: &GET_PREDICTIVE_SCALING_FORECAST_RESPONSE, errors: &["ValidationException", "InternalServiceException"] },
         Operation { name: "ListTagsForResource", input: &LIST_TAGS_FOR_RESOURCE_REQUEST, output: &LIST_TAGS_FOR_RESOURCE_RESPONSE, errors: &["ResourceNotFoundException"] },
         Operation { name: "PutScalingPolicy", input: &PUT_SCALING_POLICY_REQUEST, output: &PUT_SCALING_POLICY_RESPONSE, errors: &["ValidationException", "LimitExceededException", "ObjectNotFoundException", "ConcurrentUpdateException", "FailedResourceAccessException", "InternalServiceException"] },
         Operation { name: "PutScheduledAction", input: &PUT_SCHEDULED_ACTION_REQUEST, output: &PUT_SCHEDULED_ACTION_RESPONSE, errors: &["ValidationException", "LimitExceededException", "ObjectNotFoundException", "ConcurrentUpdateException", "InternalServiceException"] },
@@ -32,6 +33,10 @@ static ALARM: Shape = Shape { name: "Alarm", kind: Kind::Structure(&[
 ]) };
 static ALARMS: Shape = Shape { name: "Alarms", kind: Kind::List { item: &ALARM, min: None, max: None } };
 static AMAZON_RESOURCE_NAME: Shape = Shape { name: "AmazonResourceName", kind: Kind::String { values: &[], pattern: Some("^arn:.+:application-autoscaling:.+:[0-9]+:scalable-target\\/[a-zA-Z0-9-]+$"), min: Some(1), max: Some(1011) } };
+static CAPACITY_FORECAST: Shape = Shape { name: "CapacityForecast", kind: Kind::Structure(&[
+    Member { name: "Timestamps", shape: &PREDICTIVE_SCALING_FORECAST_TIMESTAMPS, required: true, sensitive: false },
+    Member { name: "Values", shape: &PREDICTIVE_SCALING_FORECAST_VALUES, required: true, sensitive: false },
+]) };
 static COOLDOWN: Shape = Shape { name: "Cooldown", kind: Kind::Integer { min: None, max: None } };
 static CUSTOMIZED_METRIC_SPECIFICATION: Shape = Shape { name: "CustomizedMetricSpecification", kind: Kind::Structure(&[
     Member { name: "Dimensions", shape: &METRIC_DIMENSIONS, required: false, sensitive: false },
@@ -113,6 +118,19 @@ static DESCRIBE_SCHEDULED_ACTIONS_RESPONSE: Shape = Shape { name: "DescribeSched
 ]) };
 static DISABLE_SCALE_IN: Shape = Shape { name: "DisableScaleIn", kind: Kind::Boolean };
 static EXPRESSION: Shape = Shape { name: "Expression", kind: Kind::String { values: &[], pattern: Some("[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\uDBFF\\uDFFF\\r\\n\\t]*"), min: Some(1), max: Some(2048) } };
+static GET_PREDICTIVE_SCALING_FORECAST_REQUEST: Shape = Shape { name: "GetPredictiveScalingForecastRequest", kind: Kind::Structure(&[
+    Member { name: "EndTime", shape: &TIMESTAMP_TYPE, required: true, sensitive: false },
+    Member { name: "PolicyName", shape: &POLICY_NAME, required: true, sensitive: false },
+    Member { name: "ResourceId", shape: &RESOURCE_ID_MAX_LEN1600, required: true, sensitive: false },
+    Member { name: "ScalableDimension", shape: &SCALABLE_DIMENSION, required: true, sensitive: false },
+    Member { name: "ServiceNamespace", shape: &SERVICE_NAMESPACE, required: true, sensitive: false },
+    Member { name: "StartTime", shape: &TIMESTAMP_TYPE, required: true, sensitive: false },
+]) };
+static GET_PREDICTIVE_SCALING_FORECAST_RESPONSE: Shape = Shape { name: "GetPredictiveScalingForecastResponse", kind: Kind::Structure(&[
+    Member { name: "CapacityForecast", shape: &CAPACITY_FORECAST, required: false, sensitive: false },
+    Member { name: "LoadForecast", shape: &LOAD_FORECASTS, required: false, sensitive: false },
+    Member { name: "UpdateTime", shape: &TIMESTAMP_TYPE, required: false, sensitive: false },
+]) };
 static ID: Shape = Shape { name: "Id", kind: Kind::String { values: &[], pattern: Some("[\\u0020-\\uD7FF\\uE000-\\uFFFD\\uD800\\uDC00-\\uDBFF\\uDFFF\\r\\n\\t]*"), min: Some(1), max: Some(255) } };
 static INCLUDE_NOT_SCALED_ACTIVITIES: Shape = Shape { name: "IncludeNotScaledActivities", kind: Kind::Boolean };
 static LIST_TAGS_FOR_RESOURCE_REQUEST: Shape = Shape { name: "ListTagsForResourceRequest", kind: Kind::Structure(&[
@@ -121,6 +139,12 @@ static LIST_TAGS_FOR_RESOURCE_REQUEST: Shape = Shape { name: "ListTagsForResourc
 static LIST_TAGS_FOR_RESOURCE_RESPONSE: Shape = Shape { name: "ListTagsForResourceResponse", kind: Kind::Structure(&[
     Member { name: "Tags", shape: &TAG_MAP, required: false, sensitive: false },
 ]) };
+static LOAD_FORECAST: Shape = Shape { name: "LoadForecast", kind: Kind::Structure(&[
+    Member { name: "MetricSpecification", shape: &PREDICTIVE_SCALING_METRIC_SPECIFICATION, required: true, sensitive: false },
+    Member { name: "Timestamps", shape: &PREDICTIVE_SCALING_FORECAST_TIMESTAMPS, required: true, sensitive: false },
+    Member { name: "Values", shape: &PREDICTIVE_SCALING_FORECAST_VALUES, required: true, sensitive: false },
+]) };
+static LOAD_FORECASTS: Shape = Shape { name: "LoadForecasts", kind: Kind::List { item: &LOAD_FORECAST, min: None, max: None } };
 static MAX_RESULTS: Shape = Shape { name: "MaxResults", kind: Kind::Integer { min: None, max: None } };
 static METRIC_AGGREGATION_TYPE: Shape = Shape { name: "MetricAggregationType", kind: Kind::String { values: &["Average", "Minimum", "Maximum"], pattern: None, min: None, max: None } };
 static METRIC_DIMENSION: Shape = Shape { name: "MetricDimension", kind: Kind::Structure(&[
@@ -153,6 +177,8 @@ static PREDEFINED_METRIC_SPECIFICATION: Shape = Shape { name: "PredefinedMetricS
 static PREDICTIVE_SCALING_CUSTOMIZED_METRIC_SPECIFICATION: Shape = Shape { name: "PredictiveScalingCustomizedMetricSpecification", kind: Kind::Structure(&[
     Member { name: "MetricDataQueries", shape: &PREDICTIVE_SCALING_METRIC_DATA_QUERIES, required: true, sensitive: false },
 ]) };
+static PREDICTIVE_SCALING_FORECAST_TIMESTAMPS: Shape = Shape { name: "PredictiveScalingForecastTimestamps", kind: Kind::List { item: &TIMESTAMP_TYPE, min: None, max: None } };
+static PREDICTIVE_SCALING_FORECAST_VALUES: Shape = Shape { name: "PredictiveScalingForecastValues", kind: Kind::List { item: &METRIC_SCALE, min: None, max: None } };
 static PREDICTIVE_SCALING_MAX_CAPACITY_BREACH_BEHAVIOR: Shape = Shape { name: "PredictiveScalingMaxCapacityBreachBehavior", kind: Kind::String { values: &["HonorMaxCapacity", "IncreaseMaxCapacity"], pattern: None, min: None, max: None } };
 static PREDICTIVE_SCALING_MAX_CAPACITY_BUFFER: Shape = Shape { name: "PredictiveScalingMaxCapacityBuffer", kind: Kind::Integer { min: Some(0), max: Some(100) } };
 static PREDICTIVE_SCALING_METRIC: Shape = Shape { name: "PredictiveScalingMetric", kind: Kind::Structure(&[

@@ -9,3 +9,4 @@ pub(crate) mod secretsmanager;
 pub(crate) mod kms;
 pub(crate) mod servicediscovery;
 pub(crate) mod sqs;
+pub(crate) mod events;

@@ -78,6 +78,11 @@ impl Agenda {
         self.effects.push(effect);
     }
 
+    /// Whether there is a service to look at.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// The next service to look at.
     pub(crate) fn next_due(&mut self) -> Option<ServiceKey> {
         self.due.pop_first()

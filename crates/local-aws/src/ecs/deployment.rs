@@ -191,6 +191,8 @@ impl State {
             launches: Launches::default(),
             connected,
         };
+        let (id, rollout) = (deployment.id(), deployment.rollout);
+        self.tell_deployment(&service.key, (&id, rollout, &deployment.reason), now);
         service.deployments.insert(0, deployment);
     }
 }

@@ -28,13 +28,15 @@ impl Events {
         self.newest_first.truncate(MOST);
     }
 
-    /// Notes that something is wrong, unless it was said in the last six hours and still stands.
-    pub(crate) fn complain(&mut self, random: &mut Random, now: Time, service: &str, what: &str) {
+    /// Notes that something is wrong, unless it was said in the last six hours and still stands; says
+    /// whether it did.
+    pub(crate) fn complain(&mut self, random: &mut Random, now: Time, service: &str, what: &str) -> bool {
         if self.complaints.get(what).is_some_and(|said| now.since(*said) < SILENCE) {
-            return;
+            return false;
         }
         self.complaints.insert(what.to_owned(), now);
         self.say(random, now, service, what);
+        true
     }
 
     /// All is well: a complaint that comes again is a new one.

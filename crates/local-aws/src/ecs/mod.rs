@@ -19,6 +19,7 @@ mod hook_target;
 mod instance;
 mod log_stream;
 mod member;
+mod notice;
 mod operation;
 pub(crate) mod page;
 mod permute;
@@ -42,6 +43,7 @@ pub(crate) use hook_target::HookTargets;
 pub use hook_target::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub(crate) use log_stream::LogStream;
 pub(crate) use member::{Members, set};
+pub(crate) use notice::{Notices, ServiceNotice};
 pub(crate) use operation::{call, is_done, why_not};
 pub(crate) use service::{Balance, Service, ServiceKey, ServiceStatus};
 pub(crate) use service_deployment::{
@@ -75,6 +77,7 @@ pub(crate) struct State {
     pub(crate) alarms: Alarms,
     pub(crate) zones: Zones,
     pub(crate) agenda: Agenda,
+    pub(crate) notices: Notices,
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     pub(crate) tasks: BTreeMap<String, Task>,
     pub(crate) log_streams: LogStreams,
@@ -91,11 +94,12 @@ pub(crate) struct State {
 
 impl State {
     /// An ECS in which nothing exists.
-    pub(crate) fn new(config: Config, mut random: Random, cloud_map: CloudMap) -> Self {
+    pub(crate) fn new(config: Config, mut random: Random, cloud_map: CloudMap, notices: Notices) -> Self {
         let addresses = Addresses::new(&mut random);
         Self {
             random,
             agenda: Agenda::default(),
+            notices,
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             log_streams: LogStreams::default(),

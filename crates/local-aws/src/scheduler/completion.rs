@@ -6,7 +6,8 @@ use super::rolling::{Member, Situation, Standing, floor};
 use crate::{
     clock::Time,
     ecs::{
-        Alarm, Launches, Members, Rollout, Service, ServiceDeploymentStatus, State, Task, TaskStatus, words,
+        Alarm, Launches, Members, Rollout, Service, ServiceDeploymentStatus, ServiceNotice, State, Task,
+        TaskStatus, words,
     },
 };
 
@@ -97,6 +98,7 @@ pub(super) fn complete(state: &mut State, service: &mut Service, now: Time) {
     let Some(primary) = service.deployments.first_mut() else { return };
     let id = primary.id();
     primary.turn(Rollout::Completed, format!("ECS deployment {id} completed."), now);
+    state.tell_deployment(&service.key, (&id, primary.rollout, &primary.reason), now);
     primary.failed_tasks = 0;
     primary.breaker_count = 0;
     primary.launches = Launches::default();
@@ -124,6 +126,7 @@ fn say_steady(state: &mut State, service: &mut Service, is_steady: bool, now: Ti
         service.events.settle();
         service.events.say(&mut state.random, now, &service.key.name, words::STEADY);
         service.steady_said = Some(now);
+        state.tell_service(&service.key, ServiceNotice::Steady, now);
         state.agenda.alarm(now.after(STEADY_AGAIN), Alarm::Service(service.key.clone()));
     }
 }

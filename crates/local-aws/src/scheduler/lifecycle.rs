@@ -19,6 +19,7 @@ pub(super) fn move_on(state: &mut State, id: &str, now: Time) {
         TaskStatus::Provisioning if now >= task.created_at().after(provisioning) => {
             task.turn(TaskStatus::Pending);
             task.pull_started_at = Some(now);
+            state.tell_task(id, now);
             if let Some(start) = state.start_of(id, now) {
                 state.agenda.effect(Effect::Start(start));
             }
@@ -109,6 +110,7 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
     if is_health {
         state.report_task_health(&task_id, now);
     }
+    state.tell_task(&task_id, now);
     if let Some((code, reason)) = failure {
         stop_task(state, &task_id, code, &reason, now);
     }
@@ -138,6 +140,7 @@ pub(crate) fn stop_task(state: &mut State, id: &str, code: StopCode, reason: &st
     } else {
         task.turn(TaskStatus::Stopping);
         let lost = now.after(lost_after(task));
+        state.tell_task(id, now);
         state.agenda.alarm(lost, Alarm::Task(id.to_owned()));
         state.agenda.effect(Effect::Stop(id.to_owned()));
     }
@@ -153,6 +156,7 @@ fn deprovision(state: &mut State, id: &str, now: Time) {
     for container in &mut task.containers {
         container.status = ContainerStatus::Stopped;
     }
+    state.tell_task(id, now);
     state.agenda.alarm(now.after(state.timing.deprovisioning), Alarm::Task(id.to_owned()));
 }
 
@@ -161,6 +165,7 @@ fn finish(state: &mut State, id: &str, now: Time) {
     task.turn(TaskStatus::Stopped);
     task.stopped_at = Some(now);
     let (address, owner) = (task.address, task.owner.clone());
+    state.tell_task(id, now);
     state.addresses.release(address);
     state.agenda.alarm(now.after(state.timing.stopped_kept), Alarm::ForgetTask(id.to_owned()));
     if let Some((key, _)) = owner {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::{lifecycle, rolling::Moves};
 use crate::{
     clock::Time,
-    ecs::{Alarm, Balance, Deployment, LaunchRequest, Service, State, StopCode, Task, Unplaced, words},
+    ecs::{
+        Alarm, Balance, Deployment, LaunchRequest, Service, ServiceNotice, State, StopCode, Task, Unplaced,
+        words,
+    },
 };
 
 /// Starts tasks of the deployment with this number, and stops those that the moves name.
@@ -42,7 +45,9 @@ fn start(state: &mut State, service: &mut Service, number: u64, moves: &Moves, n
             }
             Err(unplaced) => {
                 let text = if unplaced == Unplaced::NoZone { words::NO_ZONE } else { words::NO_ADDRESS };
-                service.events.complain(&mut state.random, now, &service.key.name, text);
+                if service.events.complain(&mut state.random, now, &service.key.name, text) {
+                    state.tell_service(&service.key, ServiceNotice::PlacementFailure, now);
+                }
                 break;
             }
         }

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     clock::Time,
     ecs::{
-        Alarm, Health, Members, Rollout, Service, ServiceDeploymentStatus, ServiceKey, ServiceStatus, State,
-        StopCode, Task, TaskStatus, Verdict, words,
+        Alarm, Health, Members, Rollout, Service, ServiceDeploymentStatus, ServiceKey, ServiceNotice,
+        ServiceStatus, State, StopCode, Task, TaskStatus, Verdict, words,
     },
 };
 
@@ -131,8 +131,10 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
             if unhealthy {
                 service.events.say(&mut state.random, now, &service.key.name, &words::unhealthy(&id));
             }
-            if inconsistent {
-                service.events.complain(&mut state.random, now, &service.key.name, words::INCONSISTENT);
+            if inconsistent
+                && service.events.complain(&mut state.random, now, &service.key.name, words::INCONSISTENT)
+            {
+                state.tell_service(&service.key, ServiceNotice::StartImpaired, now);
             }
         }
         in_grace(state, service, &id, grace, now);

@@ -104,6 +104,7 @@ pub(super) fn fail_by_alarm_if_due(state: &mut State, service: &mut Service, now
 pub(super) fn fail(state: &mut State, service: &mut Service, cause: &Cause, rolls_back: bool, now: Time) {
     let Some(primary) = service.deployments.first_mut() else { return };
     primary.turn(Rollout::Failed, cause.rollout_reason(&primary.id()), now);
+    state.tell_deployment(&service.key, (&primary.id(), primary.rollout, &primary.reason), now);
     if let Some(event) = cause.event() {
         let text = words::failed(&primary.id(), event);
         service.events.say(&mut state.random, now, &service.key.name, &text);
@@ -131,6 +132,7 @@ fn roll_back(state: &mut State, service: &mut Service, cause: &Cause, now: Time)
     };
     service.deployments.retain(|deployment| deployment.number != target.number);
     target.turn(Rollout::InProgress, cause.return_reason(&target.id()), now);
+    state.tell_deployment(&service.key, (&target.id(), target.rollout, &target.reason), now);
     target.created_at = now;
     if let Some(ongoing) = service.ongoing() {
         ongoing.roll_back(&cause.status_reason(), target.number, now);

@@ -131,7 +131,7 @@ async fn faults_and_requests_can_be_managed_over_the_wire() {
     assert_eq!(rules["faults"].as_array().unwrap().len(), 2);
     lab.call("ListClusters", json!({})).await;
     lab.refused("ListClusters", json!({})).await;
-    assert_eq!(ask(local("DELETE", "faults", "")).await, (200, json!({"faults": []})));
+    assert_eq!(ask(local("DELETE", "faults", "")).await, (200, json!({"faults": [], "eventFaults": []})));
     lab.call("ListClusters", json!({})).await;
     assert_eq!(ask(local("GET", "counts", "")).await.1["counts"]["ListClusters"], 3);
     let (_, requests) = ask(local("GET", "requests", "")).await;

@@ -13,6 +13,8 @@ mod connect;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod event_bus;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod faults;
@@ -42,6 +44,8 @@ mod rolling;
 mod run_task;
 #[cfg(test)]
 mod scale;
+#[cfg(test)]
+mod scaling;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]

@@ -23,13 +23,13 @@ pub(super) use self::{
     update::update,
 };
 use super::{
-    Deployment, Members, ServiceDeployment, State,
+    Deployment, Members, Rollout, ServiceDeployment, State,
     arn::{cluster_name, last_part},
     event::Events,
     revision::Revision,
     tag::Tags,
 };
-use crate::{clock::Time, error::ApiError};
+use crate::{clock::Time, error::ApiError, scaling::Standing};
 
 /// A service's cluster and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -162,6 +162,20 @@ impl Service {
 }
 
 impl State {
+    /// How the ACTIVE service of a cluster and name stands, as Application Auto Scaling looks at it.
+    pub(crate) fn standing(&self, cluster: &str, name: &str) -> Option<Standing> {
+        let service =
+            self.services.get(&ServiceKey::new(cluster, name)).filter(|service| service.is_active())?;
+        Some(Standing {
+            desired: service.desired_count,
+            running: service.task_counts(self).total().0,
+            is_deploying: service
+                .deployments
+                .iter()
+                .any(|deployment| deployment.rollout == Rollout::InProgress),
+        })
+    }
+
     /// The key of the service that a request names, in the cluster that it names.
     fn service_key(&self, request: &Value, service: &str) -> Result<ServiceKey, ApiError> {
         let cluster = self.active_cluster(request.text("cluster"))?;

@@ -153,6 +153,7 @@ impl State {
         };
         self.agenda.alarm(now.after(self.timing.provisioning), Alarm::Task(id.clone()));
         self.tasks.insert(id.clone(), task);
+        self.tell_task(&id, now);
         Ok(id)
     }
 

@@ -1,0 +1,24 @@
+//! EventBridge as the wire sees it.
+
+use async_trait::async_trait;
+use coxswain_ecs_shapes::{Api, events};
+use serde_json::Value;
+
+use crate::{error::ApiError, local::LocalAws, neighbour::Neighbour};
+
+/// EventBridge. Its bus lies in [`LocalAws`], since ECS speaks to it.
+#[derive(Debug)]
+pub(crate) struct EventBridge;
+
+#[async_trait]
+impl Neighbour for EventBridge {
+    fn api(&self) -> &'static Api {
+        events()
+    }
+
+    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
+        let answer = local.bus.call(operation, request, local.clock.now());
+        local.deliver();
+        answer
+    }
+}
