@@ -9,12 +9,14 @@ use super::{OneOutput, duration};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  cox publish manifests/prod --to s3://example-manifests/prod/\n  \
-                        cox publish manifests/prod --to ssm:/coxswain/prod --dry-run")]
+                        cox publish manifests/prod --to ssm:/coxswain/prod --dry-run\n  \
+                        cox publish manifests/prod --to s3-files://example-manifests/plain/")]
+#[expect(clippy::struct_excessive_bools, reason = "flags, each read once")]
 pub(crate) struct PublishArguments {
     /// The manifests; without it those of the `cox dev` that runs, else this folder
     pub(crate) path: Option<PathBuf>,
 
-    /// Where to: s3://BUCKET/PREFIX/ or ssm:/PATH
+    /// Where to: s3://BUCKET/PREFIX/ or ssm:/PATH, or for plain files s3-files://BUCKET/PREFIX/
     #[arg(long, value_name = "PLACE")]
     pub(crate) to: SourcePlace,
 
@@ -29,6 +31,10 @@ pub(crate) struct PublishArguments {
     /// Look references up now, and publish their values; without it the controller does, once
     #[arg(long)]
     pub(crate) resolve: bool,
+
+    /// Of plain files: also replace and remove those there that were not published by cox
+    #[arg(long)]
+    pub(crate) replace_foreign: bool,
 
     /// Another endpoint for every AWS API
     #[arg(long, value_name = "URL")]

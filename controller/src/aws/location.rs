@@ -14,7 +14,7 @@ use coxswain_runtime::{Clock, LeaseTimes};
 ///
 /// Shorter than the time that a call in doubt is waited for before it counts as one that never arrived
 /// ([`coxswain_plan::Policy::settle`]).
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 // A new holder of the lease waits so long for what an earlier one has sent.
 const _: () = assert!(CALL_TIMEOUT.as_millis() <= LeaseTimes::DEFAULT.call_timeout.as_millis());

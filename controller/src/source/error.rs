@@ -35,11 +35,22 @@ pub enum ReadError {
         /// The words of whoever answered.
         problem: String,
     },
-    /// They changed while they were read.
-    #[error("{place} changes while it is read")]
+    /// They are not what their publisher's list says: it is still writing, or was interrupted, or somebody
+    /// else has written there.
+    #[error("{place} is not, or not yet, what its publisher's list says: {what}")]
     Unsettled {
         /// What was to be read.
         place: String,
+        /// What differs first.
+        what: String,
+    },
+    /// What stands in the place of a publisher's list is none.
+    #[error("what stands at {place} is no list of manifests: {why}; look at it, and remove it")]
+    NoList {
+        /// Where.
+        place: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// There is no pointer.
     #[error("nothing was published to {place} yet")]
@@ -91,7 +102,9 @@ impl ReadError {
     /// What it is called in the status.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Io { .. } | Self::TooMuch { .. } | Self::Unreachable { .. } => Reason::SourceUnreadable,
+            Self::Io { .. } | Self::TooMuch { .. } | Self::Unreachable { .. } | Self::NoList { .. } => {
+                Reason::SourceUnreadable
+            }
             Self::Unsettled { .. } => Reason::SourceUnsettled,
             Self::NothingPublished { .. } => Reason::NothingPublished,
             Self::Missing { .. } => Reason::BundleMissing,
@@ -109,6 +122,7 @@ impl ReadError {
             | Self::TooMuch { .. }
             | Self::Unreachable { .. }
             | Self::Unsettled { .. }
+            | Self::NoList { .. }
             | Self::NothingPublished { .. } => None,
         }
     }

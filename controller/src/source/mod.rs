@@ -29,7 +29,7 @@ pub use bundles::{Bundles, Taken};
 pub use candidate::{Expected, Origin};
 pub use directory::{DEBOUNCE, DirectorySource, POLL_INTERVAL};
 pub use error::ReadError;
-pub use files::{FilesSource, Folder};
+pub use files::{FilesSource, Folder, LIST, Upload, UploadError};
 pub use open::{Clients, OpenError, OpenPlace, Publisher};
 pub use place::{InvalidPlace, SourcePlace};
 pub use poll::{Ledger, Nudge, PollOutcome, Polling, REMOTE_POLL_INTERVAL};

@@ -85,6 +85,17 @@ impl SourcePlace {
             Self::Directory(_) | Self::S3Files { .. } => None,
         })
     }
+
+    /// The folder that plain manifests are published to; none for any other place.
+    ///
+    /// # Errors
+    /// If the prefix cannot be used.
+    pub fn folder(&self, clients: &Clients) -> Result<Option<Arc<dyn Folder>>, PathError> {
+        Ok(match self {
+            Self::S3Files { bucket, prefix } => Some(Arc::new(Objects::new(&clients.s3, bucket, prefix)?)),
+            Self::Directory(_) | Self::S3 { .. } | Self::Ssm { .. } => None,
+        })
+    }
 }
 
 impl OpenPlace {
@@ -98,17 +109,15 @@ impl OpenPlace {
         clients: &Clients,
         polling: Polling,
     ) -> Result<Self, OpenError> {
-        let reads = match (place, place.shelf(clients)?) {
-            (_, Some(shelf)) => {
+        let reads = match (place, place.shelf(clients)?, place.folder(clients)?) {
+            (_, Some(shelf), _) => {
                 let environment = environment.ok_or(OpenError::NoEnvironment)?.to_owned();
                 Reads::Shelf { shelf, environment }
             }
-            (SourcePlace::S3Files { bucket, prefix }, None) => {
-                Reads::Folder(Arc::new(Objects::new(&clients.s3, bucket, prefix)?))
-            }
-            (SourcePlace::Directory(path), None) => Reads::Directory(path.clone()),
-            // These have a shelf.
-            (SourcePlace::S3 { .. } | SourcePlace::Ssm { .. }, None) => return Err(OpenError::NoEnvironment),
+            (_, _, Some(folder)) => Reads::Folder(folder),
+            (SourcePlace::Directory(path), ..) => Reads::Directory(path.clone()),
+            // These have a shelf or a folder.
+            _ => return Err(OpenError::NoEnvironment),
         };
         Ok(Self { reads, polling })
     }

@@ -66,7 +66,7 @@ impl PollOutcome {
     /// The outcome of a look that gave this.
     pub(super) fn of<T>(looked: &Result<Option<T>, ReadError>) -> Self {
         match looked {
-            Ok(None) => Self::Unchanged,
+            Ok(None) | Err(ReadError::Unsettled { .. }) => Self::Unchanged,
             Ok(Some(_)) => Self::Changed,
             Err(error) if error.is_unreachable() => Self::Unreachable,
             Err(_) => Self::Refused,
@@ -88,6 +88,46 @@ impl Nudge {
     /// Looks at once, or as soon as the look that is under way has ended.
     pub fn now(&self) {
         self.0.notify_one();
+    }
+}
+
+/// So many looks in a row have to fail before a source that could be read counts as unreachable: one lost
+/// answer is no news.
+const FAILURES_TOLD: u32 = 2;
+
+/// What was told of the looks so far, so that each thing is told once.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    last: Option<Result<(), ReadError>>,
+    failures: u32,
+}
+
+impl Told {
+    /// What was told last, if anything was.
+    pub(super) fn last(&self) -> Option<&Result<(), ReadError>> {
+        self.last.as_ref()
+    }
+
+    /// What there is to tell after one more look.
+    pub(super) fn news<T>(&mut self, looked: Result<Option<T>, ReadError>) -> Option<Result<T, ReadError>> {
+        let error = match looked {
+            Ok(found) => {
+                self.failures = 0;
+                if found.is_some() {
+                    self.last = Some(Ok(()));
+                }
+                return found.map(Ok);
+            }
+            Err(error) => error,
+        };
+        self.failures = if error.is_unreachable() { self.failures.saturating_add(1) } else { 0 };
+        let is_passing =
+            error.is_unreachable() && self.failures < FAILURES_TOLD && matches!(self.last, Some(Ok(())));
+        if is_passing || self.last.as_ref() == Some(&Err(error.clone())) {
+            return None;
+        }
+        self.last = Some(Err(error.clone()));
+        Some(Err(error))
     }
 }
 

@@ -7,7 +7,7 @@ use coxswain_manifest::{Bundle, Pointer};
 
 use super::{
     ReadError, Reading, Source,
-    poll::{Poll, PollOutcome, Polling},
+    poll::{Poll, PollOutcome, Polling, Told},
     shelf::{Kept, Look, Mark, Shelf, ShelfError},
 };
 
@@ -15,10 +15,6 @@ use super::{
 const FIRST_RECHECK: u32 = 4;
 /// ... down to this.
 const LAST_RECHECK: u32 = 64;
-
-/// So many looks in a row have to fail before a source that could be read counts as unreachable: one lost
-/// answer is no news.
-const FAILURES_TOLD: u32 = 2;
 
 /// Bundles from a shelf.
 ///
@@ -32,8 +28,7 @@ pub struct PolledShelf {
     environment: String,
     poll: Poll,
     seen: Option<Mark>,
-    told: Option<Result<(), ReadError>>,
-    failures: u32,
+    told: Told,
     recheck: Recheck,
 }
 
@@ -69,15 +64,14 @@ impl PolledShelf {
             environment: environment.into(),
             poll: Poll::new(polling),
             seen: None,
-            told: None,
-            failures: 0,
+            told: Told::default(),
             recheck: Recheck::new(),
         }
     }
 
     /// One look: nothing where the pointer is where it was.
     async fn look(&mut self) -> Result<Option<Box<Bundle>>, ReadError> {
-        let again = match &self.told {
+        let again = match self.told.last() {
             Some(Ok(())) => false,
             Some(Err(error)) => error.is_unreachable() || self.recheck.is_due(),
             None => true,
@@ -114,14 +108,6 @@ impl PolledShelf {
     fn unreachable(&self, error: &ShelfError) -> ReadError {
         ReadError::unreachable(self.shelf.describe(), error)
     }
-
-    /// Whether an error is news.
-    fn is_told(&mut self, error: &ReadError) -> bool {
-        self.failures = if error.is_unreachable() { self.failures.saturating_add(1) } else { 0 };
-        let is_passing =
-            error.is_unreachable() && self.failures < FAILURES_TOLD && matches!(self.told, Some(Ok(())));
-        !is_passing && self.told.as_ref() != Some(&Err(error.clone()))
-    }
 }
 
 #[async_trait]
@@ -139,17 +125,8 @@ impl Source for PolledShelf {
             self.poll.turn().await;
             let looked = self.look().await;
             self.poll.done(PollOutcome::of(&looked));
-            match looked {
-                Ok(Some(bundle)) => {
-                    (self.told, self.failures) = (Some(Ok(())), 0);
-                    return Ok(Reading::Bundle(bundle));
-                }
-                Ok(None) => self.failures = 0,
-                Err(error) if self.is_told(&error) => {
-                    self.told = Some(Err(error.clone()));
-                    return Err(error);
-                }
-                Err(_) => {}
+            if let Some(news) = self.told.news(looked) {
+                return news.map(Reading::Bundle);
             }
         }
     }

@@ -12,14 +12,14 @@ mod tests {
         aws::{Aws, Location, Operation, SdkAws},
         source::{
             Clients, FilesSource, Kept, Look, Nudge, Offer, OpenPlace, Polling, PublishError, Reading, Shelf,
-            Source, SourcePlace, SsmShelf, publish, published,
+            Source, SourcePlace, SsmShelf, Upload, UploadError, publish, published,
         },
     };
     use coxswain_local_aws::{Config, InProcess, LocalAws, ScriptedDriver, Time};
     use coxswain_manifest::{Provenance, SourceFile};
     use coxswain_plan::Reason;
     use coxswain_runtime::SystemClock;
-    use coxswain_store::{Expect, Path, Version, s3::Objects};
+    use coxswain_store::{Expect, Version, s3::Objects};
     use serde_json::{Value, json};
     use tokio::time::timeout;
 
@@ -95,7 +95,7 @@ mod tests {
         let (open, nudge, shelf) = serves(&format!("s3://{bucket}/prod"), &clients, 100).await;
         let objects = Objects::new(&clients.s3, &bucket, "prod/").unwrap();
         let pointer = published(shelf.as_ref(), "dev").await.unwrap().pointer.unwrap();
-        let key = Path::new(&pointer.key).unwrap();
+        let key = pointer.key.as_str();
         let Kept::Whole(bytes) = shelf.bundle(&pointer).await.unwrap() else { panic!("no bundle") };
         let etag = |key: &str| {
             let key = key.to_owned();
@@ -107,10 +107,10 @@ mod tests {
         };
 
         let torn = bytes[..bytes.len() / 2].to_vec();
-        objects.put(&key, torn, &Expect::Version(etag(key.as_str()).await)).await.unwrap();
+        objects.put(key, torn, &Expect::Version(etag(key).await)).await.unwrap();
         let mut source = open.source();
         assert_eq!(refused(&mut source).await, Reason::BundleTorn);
-        objects.delete(&key, &etag(key.as_str()).await).await.unwrap();
+        objects.delete(key, &etag(key).await).await.unwrap();
         assert_eq!(refused(&mut open.source()).await, Reason::BundleMissing);
 
         let mended = publish(shelf.as_ref(), offer("two", 100)).await.unwrap();
@@ -118,7 +118,7 @@ mod tests {
         nudge.now();
         assert_eq!(read(&mut source).await, 3);
         let expect = Expect::Version(etag("pointer.json").await);
-        objects.put(&Path::new("pointer.json").unwrap(), b"notes".to_vec(), &expect).await.unwrap();
+        objects.put("pointer.json", b"notes".to_vec(), &expect).await.unwrap();
         assert_eq!(refused(&mut open.source()).await, Reason::BundleMalformed);
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let bucket = moto::bucket(&clients).await;
         let objects = Objects::new(&clients.s3, &bucket, "dev/").unwrap();
         for key in ["b.yaml", "a/x.json", "notes.txt"] {
-            objects.put(&Path::new(key).unwrap(), key.into(), &Expect::Absent).await.unwrap();
+            objects.put(key, key.into(), &Expect::Absent).await.unwrap();
         }
         let spaced = "dev/with a space.yml";
         clients.s3.put_object().bucket(&bucket).key(spaced).send().await.unwrap();
@@ -139,9 +139,53 @@ mod tests {
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["a/x.json", "b.yaml", "with a space.yml"]);
         assert_eq!(files[0].content, b"a/x.json");
-        objects.put(&Path::new("c.yaml").unwrap(), b"c".to_vec(), &Expect::Absent).await.unwrap();
+        objects.put("c.yaml", b"c".to_vec(), &Expect::Absent).await.unwrap();
         let taken = timeout(PATIENCE, source.next()).await.unwrap();
         assert!(matches!(&taken, Ok(Reading::Files(files)) if files.len() == 4), "{taken:?}");
+    }
+
+    #[tokio::test]
+    async fn plain_files_are_published_to_a_bucket_as_one() {
+        let clients = moto::clients().await;
+        let bucket = moto::bucket(&clients).await;
+        let place: SourcePlace = format!("s3-files://{bucket}/plain/").parse().unwrap();
+        let folder = place.folder(&clients).unwrap().unwrap();
+        let polling = Polling { interval: Duration::from_millis(50), ..Polling::default() };
+        let mut source = OpenPlace::new(&place, None, &clients, polling).unwrap().source();
+        let read = async |source: &mut Box<dyn Source>| match timeout(PATIENCE, source.next()).await.unwrap()
+        {
+            Ok(Reading::Files(files)) => files,
+            other => panic!("no files: {other:?}"),
+        };
+        let with = |cluster: &str, path: &str| {
+            let mut files = files(cluster, 10);
+            files.push(SourceFile { path: path.to_owned(), content: b"# nothing".to_vec() });
+            files.sort_by(|one, other| one.path.cmp(&other.path));
+            files
+        };
+        let prepare = async |files: Vec<SourceFile>| Upload::prepare(folder.clone(), files).await.unwrap();
+        let first = with("one", "a/with a space.yaml");
+        let late = prepare(with("late", "b.yaml")).await;
+        prepare(first.clone()).await.run(false).await.unwrap();
+        // What it looked at before the first set was there is found by its first look.
+        while read(&mut source).await != first {}
+        let told = late.run(false).await.unwrap_err();
+        assert!(matches!(told, UploadError::Overtaken { .. }), "{told:?}");
+
+        let objects = Objects::new(&clients.s3, &bucket, "plain/").unwrap();
+        objects.put("stray.yaml", b"# by hand".to_vec(), &Expect::Absent).await.unwrap();
+        assert_eq!(refused(&mut source).await, Reason::SourceUnsettled);
+        let second = with("two", "b.yaml");
+        let upload = prepare(second.clone()).await;
+        assert_eq!(upload.foreign(), ["stray.yaml"]);
+        let told = upload.run(false).await.unwrap_err();
+        assert!(matches!(told, UploadError::Foreign { .. }), "{told:?}");
+        let upload = prepare(second.clone()).await;
+        let removed: Vec<&str> = upload.removed().collect();
+        assert_eq!(removed, ["a/with a space.yaml", "stray.yaml"]);
+        upload.run(true).await.unwrap();
+        assert_eq!(read(&mut source).await, second);
+        assert!(!prepare(second).await.is_new());
     }
 
     /// Names of the parameters under a path.

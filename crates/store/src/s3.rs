@@ -105,7 +105,7 @@ impl Store for S3Store {
     async fn put(&self, path: &Path, bytes: Vec<u8>, expect: Expect) -> Result<Version, StoreError> {
         let failed = |answer: Answer| answer.into_error(Operation::Put, path.as_str(), true);
         let nonce = version::fresh().map_err(|error| failed(Answer::unsent(error)))?;
-        match self.objects.put(path, envelope::seal(path, &nonce, &bytes), &expect).await? {
+        match self.objects.put(path.as_str(), envelope::seal(path, &nonce, &bytes), &expect).await? {
             Written::Done(version) => Ok(version),
             Written::Refused => Err(self.conflict(path, Operation::Put).await),
         }
@@ -128,7 +128,7 @@ impl Store for S3Store {
         if current.as_ref() != Some(&expect) {
             return Err(StoreError::Conflict { path: path.clone(), current });
         }
-        match self.objects.delete(path, &expect).await? {
+        match self.objects.delete(path.as_str(), &expect).await? {
             Written::Done(()) => Ok(()),
             Written::Refused => Err(self.conflict(path, Operation::Delete).await),
         }

@@ -90,7 +90,7 @@ impl Answer {
 }
 
 /// As much of a commit's hash as tells it from others.
-fn short(commit: &str) -> String {
+pub(super) fn short(commit: &str) -> String {
     let (hash, dirty) = commit.split_at(commit.find('-').unwrap_or(commit.len()));
     hash.chars().take(12).collect::<String>() + dirty
 }
@@ -100,7 +100,7 @@ fn revision(sequence: u64) -> String {
     format!("{sequence}.0")
 }
 
-fn change(change: &ObjectChange) -> String {
+pub(super) fn change(change: &ObjectChange) -> String {
     let object = &change.object;
     match change.change {
         ChangeKind::Added => format!("  + {object}"),

@@ -1,6 +1,8 @@
-//! `cox publish`: manifests become the next bundle of a place, from where a controller takes them.
+//! `cox publish`: manifests become the next bundle of a place, or the plain files of one, from where a
+//! controller takes them.
 
 mod answer;
+mod files;
 mod refusal;
 
 use std::{path::Path, sync::Arc};
@@ -12,6 +14,7 @@ use coxswain_controller::{
 };
 use coxswain_manifest::{Bundle, Loaded, ParameterValue, Provenance, SourceFile};
 use coxswain_runtime::SystemClock;
+use coxswain_store::PathError;
 
 use self::{answer::Answer, refusal::refusal};
 use crate::{
@@ -23,11 +26,15 @@ use crate::{
 };
 
 pub(crate) async fn run(arguments: &PublishArguments, terminal: &mut Terminal) -> Result<Exit, Failure> {
-    takes_bundles(&arguments.to)?;
+    fits(arguments)?;
     let folder = manifests::folder(arguments.path.as_deref());
     let Manifests { files, loaded } = manifests::valid(&folder, terminal)?;
     let provenance = provenance(&folder, &files, arguments.allow_dirty, terminal).await?;
     let (clients, aws) = clients(arguments, &loaded).await;
+    let opened = arguments.to.folder(&clients).map_err(|error| unusable(&arguments.to, &error))?;
+    if let Some(opened) = opened {
+        return files::run(arguments, opened, files, provenance, &loaded, terminal).await;
+    }
     let shelf = shelf(&arguments.to, &clients)?;
     let mut references = References::default();
     if arguments.resolve {
@@ -118,20 +125,33 @@ fn without_value(references: &References) -> Result<(), Failure> {
     Ok(())
 }
 
-fn takes_bundles(place: &SourcePlace) -> Result<(), Failure> {
-    if place.takes_bundles() {
-        return Ok(());
+/// Whether anything is published to the place, and in the way that was asked for.
+fn fits(arguments: &PublishArguments) -> Result<(), Failure> {
+    let place = &arguments.to;
+    match place {
+        SourcePlace::Directory(_) => {
+            let message = format!(
+                "nothing is published to {place}; write s3://BUCKET/PREFIX/, ssm:/PATH or s3-files://BUCKET/PREFIX/"
+            );
+            Err(Failure::usage(message).help("a controller reads a folder as it is: edit the files there"))
+        }
+        SourcePlace::S3Files { .. } if arguments.resolve => {
+            Err(Failure::usage("plain files bring no values of references along: publish without --resolve")
+                .help("or publish a bundle, to s3://BUCKET/PREFIX/ or ssm:/PATH"))
+        }
+        SourcePlace::S3 { .. } | SourcePlace::Ssm { .. } if arguments.replace_foreign => {
+            Err(Failure::usage(format!("--replace-foreign is for plain files, and {place} takes bundles")))
+        }
+        _ => Ok(()),
     }
-    let message = format!("bundles are not published to {place}; write s3://BUCKET/PREFIX/ or ssm:/PATH");
-    Err(Failure::usage(message).help(match place {
-        SourcePlace::S3Files { .. } => "aws s3 sync puts plain manifests into a bucket",
-        _ => "a controller reads a folder as it is: edit the files there",
-    }))
+}
+
+fn unusable(place: &SourcePlace, error: &PathError) -> Failure {
+    Failure::usage(format!("{place} cannot be used: {}", chain(error)))
 }
 
 /// The shelf of a place that takes bundles.
 fn shelf(place: &SourcePlace, clients: &Clients) -> Result<Arc<dyn Shelf>, Failure> {
-    let unusable = |why: String| Failure::usage(format!("{place} cannot be used{why}"));
-    let shelf = place.shelf(clients).map_err(|error| unusable(format!(": {}", chain(&error))))?;
-    shelf.ok_or_else(|| unusable(String::new()))
+    let shelf = place.shelf(clients).map_err(|error| unusable(place, &error))?;
+    shelf.ok_or_else(|| Failure::usage(format!("{place} cannot be used")))
 }

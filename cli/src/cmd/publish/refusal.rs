@@ -2,7 +2,7 @@
 
 use coxswain_controller::{
     aws::Failure as AwsFailure,
-    source::{PublishError, ShelfError, SourcePlace},
+    source::{PublishError, ShelfError, SourcePlace, UploadError},
 };
 
 use crate::{exit::Failure, output::chain};
@@ -13,6 +13,10 @@ fn rights(place: &SourcePlace) -> &'static str {
         SourcePlace::Ssm { .. } => {
             "are AWS credentials and the Region set, and may they ssm:GetParametersByPath, ssm:PutParameter \
              and ssm:DeleteParameters there?"
+        }
+        SourcePlace::S3Files { .. } => {
+            "are AWS credentials and the Region set, and may they s3:GetObject, s3:PutObject and \
+             s3:DeleteObject there, and s3:ListBucket the bucket?"
         }
         _ => {
             "are AWS credentials and the Region set, and may they s3:GetObject and s3:PutObject there, and \
@@ -39,6 +43,23 @@ pub(super) fn refusal(place: &SourcePlace, error: PublishError) -> Failure {
         {
             Failure::unreachable(message).help("publish again in a minute; nothing is half done")
         }
+        _ => Failure::unreachable(message).help(rights(place)),
+    }
+}
+
+/// Plain files that were refused, or not all written.
+pub(super) fn upload_refusal(place: &SourcePlace, error: &UploadError) -> Failure {
+    let message = chain(error);
+    match error {
+        UploadError::Build(_) | UploadError::Unnameable { .. } => Failure::invalid(message),
+        UploadError::OtherEnvironment { .. } => Failure::refused(message),
+        UploadError::Foreign { .. } => {
+            Failure::refused(message).help("look at them, and replace and remove them by --replace-foreign")
+        }
+        UploadError::Overtaken { .. } => Failure::refused(message)
+            .help("publish again once they have ended; until then a controller takes nothing of it"),
+        UploadError::InDoubt { .. } => Failure::unreachable(message)
+            .help("publish again: it goes on where this broke off, and until then nothing of it is taken"),
         _ => Failure::unreachable(message).help(rights(place)),
     }
 }
@@ -74,6 +95,44 @@ mod tests {
             assert_eq!(failure.exit, exit, "{failure}");
             assert_eq!(failure.help.is_some(), help.is_some(), "{failure:?}");
             assert!(help.is_none_or(|help| failure.help.as_ref().unwrap().contains(help)), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn plain_files_that_are_not_published_say_whether_to_look_or_to_publish_again() {
+        let place: SourcePlace = "s3-files://example-manifests/prod/".parse().unwrap();
+        let shown = || place.to_string();
+        let lost = || coxswain_store::StoreError::Unavailable {
+            operation: coxswain_store::Operation::Put,
+            subject: "api.yaml".to_owned(),
+            in_doubt: true,
+            source: "no answer".into(),
+        };
+        for (error, exit, help) in [
+            (
+                UploadError::Foreign { place: shown(), files: vec!["a.yaml".to_owned()] },
+                Exit::Refused,
+                "--replace-foreign",
+            ),
+            (
+                UploadError::Overtaken { place: shown(), key: "a.yaml".to_owned() },
+                Exit::Refused,
+                "publish again",
+            ),
+            (
+                UploadError::InDoubt { place: shown(), key: "a.yaml".to_owned(), source: lost() },
+                Exit::Unreachable,
+                "publish again",
+            ),
+            (
+                UploadError::Refused { place: shown(), key: "a.yaml".to_owned(), source: lost() },
+                Exit::Unreachable,
+                "s3:DeleteObject",
+            ),
+        ] {
+            let failure = upload_refusal(&place, &error);
+            assert_eq!(failure.exit, exit, "{failure}");
+            assert!(failure.help.as_ref().unwrap().contains(help), "{failure:?}");
         }
     }
 }

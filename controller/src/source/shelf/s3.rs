@@ -9,7 +9,7 @@
 use async_trait::async_trait;
 use coxswain_manifest::{Bundle, MAX_BUNDLE_BYTES, Pointer};
 use coxswain_store::{
-    Expect, Path, StoreError, Version,
+    Expect, StoreError, Version,
     s3::{Fetched, Object, Objects, Written},
 };
 
@@ -73,15 +73,15 @@ impl Shelf for S3Shelf {
     /// and what is there is compared.
     async fn put_bundle(&self, bundle: &Bundle) -> Result<Pointer, ShelfError> {
         let pointer = Pointer::to(bundle);
-        let key = Path::new(&pointer.key).map_err(|error| unnameable(&pointer, error))?;
+        let key = pointer.key.as_str();
         let bytes = bundle.to_bytes();
-        if self.objects.put(&key, bytes.clone(), &Expect::Absent).await? != Written::Refused {
+        if self.objects.put(key, bytes.clone(), &Expect::Absent).await? != Written::Refused {
             return Ok(pointer);
         }
-        match self.fetch(&pointer.key).await? {
+        match self.fetch(key).await? {
             Fetched::Found(object) if object.bytes == bytes => {}
             Fetched::Found(object) => {
-                drop(self.objects.put(&key, bytes, &Expect::Version(object.version)).await?);
+                drop(self.objects.put(key, bytes, &Expect::Version(object.version)).await?);
             }
             // Too large to be ours, or gone since a moment: what it was, whoever reads it will say.
             Fetched::Absent | Fetched::Unchanged | Fetched::TooLarge { .. } => {}
@@ -92,9 +92,8 @@ impl Shelf for S3Shelf {
     /// Die before it: the old pointer stands. Die after it: the new one stands. Never hear back: the caller
     /// looks.
     async fn move_pointer(&self, pointer: &Pointer, seen: Option<&Mark>) -> Result<Moved, ShelfError> {
-        let key = Path::new(POINTER).map_err(|error| unnameable(pointer, error))?;
         let expect = seen.map_or(Expect::Absent, |Mark(etag)| Expect::Version(Version::named(etag)));
-        Ok(match self.objects.put(&key, pointer.to_bytes(), &expect).await? {
+        Ok(match self.objects.put(POINTER, pointer.to_bytes(), &expect).await? {
             Written::Done(_) => Moved::Done,
             Written::Refused => Moved::Overtaken,
         })
@@ -103,14 +102,4 @@ impl Shelf for S3Shelf {
     async fn tidy(&self, _: &Pointer) -> Result<(), ShelfError> {
         Ok(())
     }
-}
-
-/// A key of ours that is no path: there is none, and the type asks.
-fn unnameable(pointer: &Pointer, error: coxswain_store::PathError) -> ShelfError {
-    ShelfError::Bucket(StoreError::Unavailable {
-        operation: coxswain_store::Operation::Put,
-        subject: pointer.key.clone(),
-        in_doubt: false,
-        source: error.into(),
-    })
 }

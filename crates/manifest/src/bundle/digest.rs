@@ -58,7 +58,7 @@ pub struct InvalidDigest;
 
 impl ContentDigest {
     /// The digest of these bytes.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         Self(format!("{FORM}{}", hex::encode(Sha256::digest(bytes))))
     }
 

@@ -243,6 +243,10 @@ impl Machine {
         let ready_at = match &self.state {
             State::Held(held) if held.grant.epoch == record.epoch => held.grant.ready_at,
             State::Following { seen: Some(Seen { whose: Whose::Nobodys, .. }), .. } => sent,
+            // The one before was sure of the lease until then at the latest, however long it took to take it.
+            State::Following { seen: Some(Seen { whose: Whose::Somebodys, since, .. }), .. } => {
+                *since + self.times.take_after + self.times.call_timeout
+            }
             _ => sent + self.times.call_timeout,
         };
         let grant = Grant { epoch: record.epoch, ready_at, deadline: sent + self.times.hold_for };

@@ -29,15 +29,32 @@ struct Remote {
     store: MemoryStore,
     network: TaskTracker,
     rng: Arc<Mutex<Rng>>,
-    /// Now and then a call travels for as long as this.
-    longest: Duration,
+    weather: Weather,
+}
+
+/// How long a call travels, there and back each.
+#[derive(Debug, Clone, Copy)]
+enum Weather {
+    /// Not long, and now and then for as long as this.
+    Changing(Duration),
+    /// For as long as this, or not at all, or anything between: what makes the worst of a sum.
+    Slow(Duration),
 }
 
 impl Remote {
     fn delay(&self) -> Duration {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = if rng.u8(0..20) == 0 { self.longest } else { Duration::from_millis(150) };
-        most.mul_f64(rng.f64())
+        match self.weather {
+            Weather::Changing(longest) => {
+                let most = if rng.u8(0..20) == 0 { longest } else { Duration::from_millis(150) };
+                most.mul_f64(rng.f64())
+            }
+            Weather::Slow(longest) => match rng.u8(0..4) {
+                0 => Duration::ZERO,
+                1 => longest.mul_f64(rng.f64()),
+                _ => longest,
+            },
+        }
     }
 
     async fn carry<T, F, Fut>(&self, call: F) -> T
@@ -164,7 +181,12 @@ impl World {
     fn new(seed: u64, longest: Duration, promises_takeover: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let travel = Arc::new(Mutex::new(rng.fork()));
-        let remote = Remote { store: MemoryStore::new(), network: TaskTracker::new(), rng: travel, longest };
+        let remote = Remote {
+            store: MemoryStore::new(),
+            network: TaskTracker::new(),
+            rng: travel,
+            weather: Weather::Changing(longest),
+        };
         Self {
             seed,
             rng,
@@ -297,4 +319,43 @@ fn in_five_hundred_worlds_of_kills_stops_and_partitions_one_holds_at_most_and_an
 #[test]
 fn in_five_hundred_worlds_whose_network_delivers_late_and_after_death_one_holds_at_most() {
     worlds(500..1_000, Duration::from_secs(20), false);
+}
+
+/// How long after a holder's death another may act, with a store on which each call travels so long, there and
+/// back each.
+fn takeover(seed: u64, longest: Duration) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let mut world = World::new(seed, longest, true);
+        world.remote.weather = Weather::Slow(longest);
+        world.bear(0);
+        let mut first = world.lives[0].as_ref().unwrap().view.clone();
+        let term = first.acquired().await.unwrap();
+        // One alone follows: of two, the one that has looked sooner takes over.
+        world.bear(1);
+        let mut second = world.lives[1].as_ref().unwrap().view.clone();
+        sleep(Duration::from_millis(world.rng.u64(10_000..13_000))).await;
+        assert!(term.is_held(), "seed {seed}: a slow store has cost the lease");
+        world.lives[0].as_ref().unwrap().process.abort();
+        let death = Instant::now();
+        let next = second.acquired().await.unwrap();
+        sleep_until(next.ready_at()).await;
+        assert!(next.may_act(), "seed {seed}");
+        death.elapsed()
+    })
+}
+
+#[test]
+fn another_may_act_within_fifteen_seconds_of_a_holders_death_also_where_each_call_is_as_slow_as_can_be() {
+    let slowest = LeaseTimes::DEFAULT.store_timeout.mul_f64(0.499);
+    let worst = (0..1_000).map(|seed| takeover(seed, slowest)).max().unwrap();
+    let quick = (0..200).map(|seed| takeover(seed, Duration::from_millis(50))).max().unwrap();
+    println!("until another may act, at worst: {worst:?} on a slow store, {quick:?} on a quick one");
+    let promised = LeaseTimes::DEFAULT.takeover();
+    assert!(worst <= promised && promised <= BOUND, "{worst:?}, {promised:?}");
+    assert!(
+        worst + Duration::from_millis(250) > promised,
+        "{worst:?}: the worst was not met, or it is better"
+    );
+    assert!(quick <= Duration::from_secs(12), "{quick:?}");
 }

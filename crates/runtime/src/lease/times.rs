@@ -4,9 +4,19 @@ use std::time::Duration;
 
 /// How long the parts of a lease last, each by the replica's own clock.
 ///
-/// With the default, a replica that follows has taken over at most 13 s after the holder's last renewal
-/// (`look_every + take_after` and two slow calls of the store), and 9 s after it on a store that answers
-/// at once; it may act 5 s later.
+/// How long it takes from a holder's death until another may act, at most:
+///
+/// | | default |
+/// |---|---|
+/// | the last renewal, sent right before, still travels: `store_timeout` | 1.5 s |
+/// | a follower has just looked: `look_every` | 1 s |
+/// | its next look is answered late: `store_timeout` | 1.5 s |
+/// | it sees the record stand still: `take_after` | 6.75 s |
+/// | calls of the dead holder are over: `call_timeout`, within which the takeover itself is answered | 4 s |
+/// | together, [`takeover`](Self::takeover) | 14.75 s |
+///
+/// On a store that answers at once it is 11.75 s. A call of the store that fails meanwhile costs its own time
+/// and `retry_every`, but no second wait for calls: that one counts from the moment that the record stood still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTimes {
     /// How long after a renewal was sent the holder sends the next.
@@ -55,13 +65,18 @@ impl LeaseTimes {
     /// The usual times.
     pub const DEFAULT: Self = Self {
         renew_every: Duration::from_secs(2),
-        hold_for: Duration::from_secs(7),
-        take_after: Duration::from_secs(8),
+        hold_for: Duration::from_secs(6),
+        take_after: Duration::from_millis(6_750),
         look_every: Duration::from_secs(1),
         retry_every: Duration::from_millis(500),
-        store_timeout: Duration::from_secs(2),
-        call_timeout: Duration::from_secs(5),
+        store_timeout: Duration::from_millis(1_500),
+        call_timeout: Duration::from_secs(4),
     };
+
+    /// The longest from a holder's death until another may act, with a store that is slow and answers.
+    pub fn takeover(&self) -> Duration {
+        self.store_timeout * 2 + self.look_every + self.take_after + self.call_timeout
+    }
 
     pub(super) fn check(&self) -> Result<(), InvalidTimes> {
         let Self { renew_every, hold_for, take_after, look_every, retry_every, store_timeout, call_timeout } =

@@ -167,16 +167,16 @@ impl Objects {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; where it is in doubt, read before writing again.
-    pub async fn put(&self, key: &Path, bytes: Vec<u8>, expect: &Expect) -> Result<Written, StoreError> {
+    pub async fn put(&self, key: &str, bytes: Vec<u8>, expect: &Expect) -> Result<Written, StoreError> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        let put = self.client.put_object().bucket(&self.bucket).key(self.key(key.as_str()));
+        let put = self.client.put_object().bucket(&self.bucket).key(self.key(key));
         let put = match expect {
             Expect::Absent => put.if_none_match("*"),
             Expect::Version(version) => put.if_match(quoted(version)),
         };
         let patience = Config::builder().timeout_config(within(self.timeout + for_body(length)));
         let sent = put.body(ByteStream::from(bytes)).customize().config_override(patience).send().await;
-        let failed = |answer: Answer| answer.into_error(Operation::Put, key.as_str(), true);
+        let failed = |answer: Answer| answer.into_error(Operation::Put, key, true);
         match sent.map_err(|error| Answer::of(&error)) {
             Ok(done) => etag(done.e_tag()).map(Written::Done).ok_or_else(|| failed(Answer::without_etag())),
             Err(answer) if answer.refused.is_some() => Ok(Written::Refused),
@@ -188,12 +188,12 @@ impl Objects {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; where it is in doubt, read before anything else.
-    pub async fn delete(&self, key: &Path, expect: &Version) -> Result<Written<()>, StoreError> {
-        let delete = self.client.delete_object().bucket(&self.bucket).key(self.key(key.as_str()));
+    pub async fn delete(&self, key: &str, expect: &Version) -> Result<Written<()>, StoreError> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(self.key(key));
         match delete.if_match(quoted(expect)).send().await.map_err(|error| Answer::of(&error)) {
             Ok(_) => Ok(Written::Done(())),
             Err(answer) if answer.refused.is_some() => Ok(Written::Refused),
-            Err(answer) => Err(answer.into_error(Operation::Delete, key.as_str(), true)),
+            Err(answer) => Err(answer.into_error(Operation::Delete, key, true)),
         }
     }
 

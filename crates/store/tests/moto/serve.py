@@ -58,6 +58,10 @@ journal = arguments.parse_args().journal
 application = DomainDispatcherApplication(create_backend_app)
 if journal:
     application = Journal(application, journal)
+# What a service consists of is imported at its first call, which takes seconds on a busy machine: longer than a
+# client waits.
+for service in ("s3", "ssm", "ecr"):
+    create_backend_app(service)
 server = make_server("127.0.0.1", 0, application, threaded=False)
 print(server.server_port, flush=True)
 threading.Thread(target=end_with_the_test, daemon=True).start()
