@@ -23,7 +23,7 @@ use crate::{
     scaling::Scaling,
     secrets_manager::Secrets,
     sqs::{At, Queues, is_fifo},
-    ssm::Parameters,
+    ssm::{Around, Parameters},
     throttle::Throttle,
 };
 
@@ -249,5 +249,16 @@ impl LocalAws {
     /// The last lines that a task's container wrote, oldest first.
     pub fn task_logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
         self.driver.logs(task_id, container, limit)
+    }
+}
+
+impl Around for LocalAws {
+    fn key(&self, key: &str) -> Result<(), String> {
+        self.keys().usable(key, self.clock.now())
+    }
+
+    fn secret(&self, id: &str, version: Option<&str>, stage: Option<&str>) -> Result<Value, ApiError> {
+        let now = self.clock.now();
+        self.secrets().value_of(id, version, stage, &|key| self.keys().usable(key, now), now)
     }
 }

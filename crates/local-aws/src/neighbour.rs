@@ -74,7 +74,7 @@ impl Neighbour for SystemsManager {
     }
 
     async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        local.parameters().call(operation, request, local.clock.now())
+        local.parameters().call(operation, request, local, local.clock.now())
     }
 }
 

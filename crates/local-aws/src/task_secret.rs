@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{ecs::Members, error::ApiError, local::LocalAws};
+use crate::{ecs::Members, local::LocalAws, ssm::Around};
 
 const UNABLE: &str = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource \
                       retrieval failed:";
@@ -72,7 +72,7 @@ impl LocalAws {
                 .map_err(|why| format!("{UNABLE} unable to retrieve secret from asm: {TRIED} {why}"));
         }
         let now = self.clock.now();
-        let value = self.parameters().secret(from, now);
+        let value = self.parameters().secret(from, self, now);
         value.ok_or_else(|| {
             format!("{UNABLE} unable to retrieve secrets from ssm: {TRIED} invalid ssm parameters: {from}")
         })
@@ -86,7 +86,7 @@ impl LocalAws {
             )
         })?;
         let answer = self
-            .read_secret(&named)
+            .secret(&named.arn, named.version, named.stage)
             .map_err(|error| format!("failed to fetch secret {} from secrets manager: {error}", named.arn))?;
         let text = answer.text("SecretString").ok_or_else(|| {
             format!("secret {} has no SecretString: a task gets no SecretBinary", named.arn)
@@ -98,9 +98,8 @@ impl LocalAws {
     }
 
     fn registry_login(&self, from: &str) -> Result<String, String> {
-        let whole = Named { arn: from.to_owned(), json_key: None, stage: None, version: None };
         let answer = self
-            .read_secret(&whole)
+            .secret(from, None, None)
             .map_err(|error| format!("asm fetching secret from the service for {from}: {error}"))?;
         let text =
             answer.text("SecretString").ok_or("asm fetching authorization data: empty secrets value")?;
@@ -113,17 +112,6 @@ impl LocalAws {
             }
         }
         Ok(text.to_owned())
-    }
-
-    fn read_secret(&self, named: &Named<'_>) -> Result<Value, ApiError> {
-        let now = self.clock.now();
-        self.secrets().value_of(
-            &named.arn,
-            named.version,
-            named.stage,
-            &|key| self.keys().usable(key, now),
-            now,
-        )
     }
 }
 

@@ -17,7 +17,11 @@ pub static API: Api = Api {
         Operation { name: "GetParameterHistory", input: &GET_PARAMETER_HISTORY_REQUEST, output: &GET_PARAMETER_HISTORY_RESULT, errors: &["InternalServerError", "ParameterNotFound", "InvalidNextToken", "InvalidKeyId"] },
         Operation { name: "GetParameters", input: &GET_PARAMETERS_REQUEST, output: &GET_PARAMETERS_RESULT, errors: &["InvalidKeyId", "InternalServerError"] },
         Operation { name: "GetParametersByPath", input: &GET_PARAMETERS_BY_PATH_REQUEST, output: &GET_PARAMETERS_BY_PATH_RESULT, errors: &["InternalServerError", "InvalidFilterKey", "InvalidFilterOption", "InvalidFilterValue", "InvalidKeyId", "InvalidNextToken"] },
+        Operation { name: "LabelParameterVersion", input: &LABEL_PARAMETER_VERSION_REQUEST, output: &LABEL_PARAMETER_VERSION_RESULT, errors: &["InternalServerError", "TooManyUpdates", "ParameterNotFound", "ParameterVersionNotFound", "ParameterVersionLabelLimitExceeded"] },
+        Operation { name: "ListTagsForResource", input: &LIST_TAGS_FOR_RESOURCE_REQUEST, output: &LIST_TAGS_FOR_RESOURCE_RESULT, errors: &["InvalidResourceType", "InvalidResourceId", "InternalServerError"] },
         Operation { name: "PutParameter", input: &PUT_PARAMETER_REQUEST, output: &PUT_PARAMETER_RESULT, errors: &["InternalServerError", "InvalidKeyId", "ParameterLimitExceeded", "TooManyUpdates", "ParameterAlreadyExists", "HierarchyLevelLimitExceededException", "HierarchyTypeMismatchException", "InvalidAllowedPatternException", "ParameterMaxVersionLimitExceeded", "ParameterPatternMismatchException", "UnsupportedParameterType", "PoliciesLimitExceededException", "InvalidPolicyTypeException", "InvalidPolicyAttributeException", "IncompatiblePolicyException"] },
+        Operation { name: "RemoveTagsFromResource", input: &REMOVE_TAGS_FROM_RESOURCE_REQUEST, output: &REMOVE_TAGS_FROM_RESOURCE_RESULT, errors: &["InvalidResourceType", "InvalidResourceId", "InternalServerError", "TooManyUpdates"] },
+        Operation { name: "UnlabelParameterVersion", input: &UNLABEL_PARAMETER_VERSION_REQUEST, output: &UNLABEL_PARAMETER_VERSION_RESULT, errors: &["InternalServerError", "TooManyUpdates", "ParameterNotFound", "ParameterVersionNotFound"] },
     ],
 };
 
@@ -91,6 +95,23 @@ static GET_PARAMETERS_REQUEST: Shape = Shape { name: "GetParametersRequest", kin
 static GET_PARAMETERS_RESULT: Shape = Shape { name: "GetParametersResult", kind: Kind::Structure(&[
     Member { name: "InvalidParameters", shape: &PARAMETER_NAME_LIST, required: false, sensitive: false },
     Member { name: "Parameters", shape: &PARAMETER_LIST, required: false, sensitive: false },
+]) };
+static KEY_LIST: Shape = Shape { name: "KeyList", kind: Kind::List { item: &TAG_KEY, min: None, max: None } };
+static LABEL_PARAMETER_VERSION_REQUEST: Shape = Shape { name: "LabelParameterVersionRequest", kind: Kind::Structure(&[
+    Member { name: "Labels", shape: &PARAMETER_LABEL_LIST, required: true, sensitive: false },
+    Member { name: "Name", shape: &PS_PARAMETER_NAME, required: true, sensitive: false },
+    Member { name: "ParameterVersion", shape: &PS_PARAMETER_VERSION, required: false, sensitive: false },
+]) };
+static LABEL_PARAMETER_VERSION_RESULT: Shape = Shape { name: "LabelParameterVersionResult", kind: Kind::Structure(&[
+    Member { name: "InvalidLabels", shape: &PARAMETER_LABEL_LIST, required: false, sensitive: false },
+    Member { name: "ParameterVersion", shape: &PS_PARAMETER_VERSION, required: false, sensitive: false },
+]) };
+static LIST_TAGS_FOR_RESOURCE_REQUEST: Shape = Shape { name: "ListTagsForResourceRequest", kind: Kind::Structure(&[
+    Member { name: "ResourceId", shape: &RESOURCE_ID, required: true, sensitive: false },
+    Member { name: "ResourceType", shape: &RESOURCE_TYPE_FOR_TAGGING, required: true, sensitive: false },
+]) };
+static LIST_TAGS_FOR_RESOURCE_RESULT: Shape = Shape { name: "ListTagsForResourceResult", kind: Kind::Structure(&[
+    Member { name: "TagList", shape: &TAG_LIST, required: false, sensitive: false },
 ]) };
 static MAX_RESULTS: Shape = Shape { name: "MaxResults", kind: Kind::Integer { min: Some(1), max: Some(50) } };
 static NEXT_TOKEN: Shape = Shape { name: "NextToken", kind: Kind::String { values: &[], pattern: None, min: None, max: None } };
@@ -191,6 +212,13 @@ static PUT_PARAMETER_RESULT: Shape = Shape { name: "PutParameterResult", kind: K
     Member { name: "Tier", shape: &PARAMETER_TIER, required: false, sensitive: false },
     Member { name: "Version", shape: &PS_PARAMETER_VERSION, required: false, sensitive: false },
 ]) };
+static REMOVE_TAGS_FROM_RESOURCE_REQUEST: Shape = Shape { name: "RemoveTagsFromResourceRequest", kind: Kind::Structure(&[
+    Member { name: "ResourceId", shape: &RESOURCE_ID, required: true, sensitive: false },
+    Member { name: "ResourceType", shape: &RESOURCE_TYPE_FOR_TAGGING, required: true, sensitive: false },
+    Member { name: "TagKeys", shape: &KEY_LIST, required: true, sensitive: false },
+]) };
+static REMOVE_TAGS_FROM_RESOURCE_RESULT: Shape = Shape { name: "RemoveTagsFromResourceResult", kind: Kind::Structure(&[
+]) };
 static RESOURCE_ID: Shape = Shape { name: "ResourceId", kind: Kind::String { values: &[], pattern: None, min: None, max: None } };
 static RESOURCE_TYPE_FOR_TAGGING: Shape = Shape { name: "ResourceTypeForTagging", kind: Kind::String { values: &["Document", "ManagedInstance", "MaintenanceWindow", "Parameter", "PatchBaseline", "OpsItem", "OpsMetadata", "Automation", "Association", "CloudConnector"], pattern: None, min: None, max: None } };
 static STRING: Shape = Shape { name: "String", kind: Kind::String { values: &[], pattern: None, min: None, max: None } };
@@ -201,3 +229,12 @@ static TAG: Shape = Shape { name: "Tag", kind: Kind::Structure(&[
 static TAG_KEY: Shape = Shape { name: "TagKey", kind: Kind::String { values: &[], pattern: Some("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"), min: Some(1), max: Some(128) } };
 static TAG_LIST: Shape = Shape { name: "TagList", kind: Kind::List { item: &TAG, min: None, max: Some(1000) } };
 static TAG_VALUE: Shape = Shape { name: "TagValue", kind: Kind::String { values: &[], pattern: Some("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"), min: Some(0), max: Some(256) } };
+static UNLABEL_PARAMETER_VERSION_REQUEST: Shape = Shape { name: "UnlabelParameterVersionRequest", kind: Kind::Structure(&[
+    Member { name: "Labels", shape: &PARAMETER_LABEL_LIST, required: true, sensitive: false },
+    Member { name: "Name", shape: &PS_PARAMETER_NAME, required: true, sensitive: false },
+    Member { name: "ParameterVersion", shape: &PS_PARAMETER_VERSION, required: true, sensitive: false },
+]) };
+static UNLABEL_PARAMETER_VERSION_RESULT: Shape = Shape { name: "UnlabelParameterVersionResult", kind: Kind::Structure(&[
+    Member { name: "InvalidLabels", shape: &PARAMETER_LABEL_LIST, required: false, sensitive: false },
+    Member { name: "RemovedLabels", shape: &PARAMETER_LABEL_LIST, required: false, sensitive: false },
+]) };

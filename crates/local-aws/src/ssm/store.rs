@@ -1,18 +1,23 @@
 //! The parameters themselves, with their versions.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::name::{Selector, split_selector, without_arn};
-use crate::clock::Time;
+use super::{
+    name::{Selector, split_selector, without_arn},
+    policy::Policy,
+};
+use crate::{clock::Time, labels::Labels};
 
 /// Versions of a parameter that are kept. Source: Systems Manager user guide, parameter versions.
-const VERSIONS: usize = 100;
+pub(super) const VERSIONS: usize = 100;
 
 /// The parameters of one account and region.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameters {
     arn_prefix: String,
-    parameters: BTreeMap<String, VecDeque<Stored>>,
+    /// Who changes parameters: nobody here is asked for a name.
+    pub(super) user: String,
+    pub(super) by_name: BTreeMap<String, Parameter>,
 }
 
 /// A parameter's type.
@@ -37,15 +42,51 @@ impl Kind {
     }
 }
 
+/// What a parameter may be and may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    Standard,
+    Advanced,
+}
+
+impl Tier {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "Standard",
+            Self::Advanced => "Advanced",
+        }
+    }
+}
+
+/// A parameter with its versions, oldest first; never without one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parameter {
+    pub(super) versions: VecDeque<Stored>,
+    pub(super) tags: Labels,
+}
+
 /// One version of a parameter.
 #[derive(Clone)]
 pub(super) struct Stored {
     pub(super) name: String,
+    pub(super) version: u64,
+    pub(super) modified: Time,
+    pub(super) labels: BTreeSet<String>,
+    pub(super) content: Content,
+}
+
+/// What a version holds.
+#[derive(Clone)]
+pub(super) struct Content {
     pub(super) kind: Kind,
     pub(super) value: String,
     pub(super) data_type: String,
-    pub(super) version: u64,
-    pub(super) modified: Time,
+    pub(super) tier: Tier,
+    pub(super) description: Option<String>,
+    /// The key of KMS, of a `SecureString`.
+    pub(super) key: Option<String>,
+    pub(super) pattern: Option<String>,
+    pub(super) policies: Vec<Policy>,
 }
 
 impl std::fmt::Debug for Stored {
@@ -58,18 +99,11 @@ impl std::fmt::Debug for Stored {
     }
 }
 
-/// What a new version holds.
-pub(super) struct NewValue {
-    pub(super) kind: Kind,
-    pub(super) value: String,
-    pub(super) data_type: String,
-}
-
 impl Parameters {
     /// No parameters yet.
     pub(crate) fn new(account: &str, region: &str) -> Self {
         let arn_prefix = format!("arn:aws:ssm:{region}:{account}:parameter");
-        Self { arn_prefix, parameters: BTreeMap::new() }
+        Self { arn_prefix, user: format!("arn:aws:iam::{account}:root"), by_name: BTreeMap::new() }
     }
 
     pub(super) fn arn(&self, name: &str) -> String {
@@ -86,7 +120,7 @@ impl Parameters {
         // `token` and `/token` have the same ARN.
         let path = without_arn(asked);
         let bare = path.trim_start_matches('/');
-        if !self.parameters.contains_key(path) && self.parameters.contains_key(bare) { bare } else { path }
+        if !self.by_name.contains_key(path) && self.by_name.contains_key(bare) { bare } else { path }
     }
 
     pub(super) fn split<'a>(&self, asked: &'a str) -> (&'a str, Option<Selector<'a>>) {
@@ -95,56 +129,38 @@ impl Parameters {
     }
 
     pub(super) fn current(&self, name: &str) -> Option<&Stored> {
-        self.parameters.get(name).and_then(VecDeque::back)
+        self.by_name.get(name)?.versions.back()
     }
 
-    pub(super) fn version(&self, name: &str, version: u64) -> Option<&Stored> {
-        self.parameters.get(name)?.iter().find(|stored| stored.version == version)
-    }
-
-    /// Adds a version and returns its number.
-    pub(super) fn put(&mut self, name: String, new: NewValue, now: Time) -> u64 {
-        let versions = self.parameters.entry(name.clone()).or_default();
-        let version = versions.back().map_or(1, |last| last.version + 1);
-        versions.push_back(Stored {
-            name,
-            kind: new.kind,
-            value: new.value,
-            data_type: new.data_type,
-            version,
-            modified: now,
-        });
-        if versions.len() > VERSIONS {
-            versions.pop_front();
-        }
-        version
+    /// The version that a number or a label names.
+    pub(super) fn version(&self, name: &str, selector: Selector<'_>) -> Option<&Stored> {
+        self.by_name.get(name)?.versions.iter().find(|stored| match selector.version {
+            Some(version) => stored.version == version,
+            None => stored.labels.contains(selector.text),
+        })
     }
 
     pub(super) fn delete(&mut self, asked: &str) -> bool {
         let name = self.name_of(asked).to_owned();
-        self.parameters.remove(&name).is_some()
+        self.by_name.remove(&name).is_some()
     }
 
-    /// A page of the parameters under a path, in the order of their names, and whether there are more.
-    pub(super) fn under(
-        &self,
-        path: &str,
-        recursive: bool,
-        after: Option<&str>,
-        size: usize,
-    ) -> (Vec<&Stored>, bool) {
+    /// Lets go of what has expired. Source: Systems Manager user guide, parameter policies.
+    pub(super) fn expire(&mut self, now: Time) {
+        self.by_name.retain(|_, parameter| {
+            let policies = parameter.versions.back().map(|stored| stored.content.policies.as_slice());
+            !policies.unwrap_or_default().iter().any(|policy| policy.expires <= now)
+        });
+    }
+
+    /// The parameters under a path, or one level under it, in the order of their names.
+    pub(super) fn under(&self, path: &str, is_recursive: bool) -> impl Iterator<Item = &Parameter> {
         let folder = format!("{}/", path.trim_end_matches('/'));
-        let mut found = self
-            .parameters
+        let length = folder.len();
+        self.by_name
             .range(folder.clone()..)
-            .take_while(|(name, _)| name.starts_with(&folder))
-            .filter(|(name, _)| {
-                let below = name.get(folder.len()..).unwrap_or_default();
-                (recursive || !below.contains('/')) && after.is_none_or(|after| name.as_str() > after)
-            })
-            .filter_map(|(_, versions)| versions.back());
-        let page: Vec<_> = found.by_ref().take(size).collect();
-        let more = found.next().is_some();
-        (page, more)
+            .take_while(move |(name, _)| name.starts_with(&folder))
+            .filter(move |(name, _)| is_recursive || !name.get(length..).unwrap_or_default().contains('/'))
+            .map(|(_, parameter)| parameter)
     }
 }
