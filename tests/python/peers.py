@@ -117,7 +117,7 @@ class MiniStack(Peer):
             folder,
             MINISTACK_REGION=REGION,
             MINISTACK_ACCOUNT_ID=ACCOUNT,
-            SERVICES="ecs,s3,ssm,sqs,logs,sts",
+            SERVICES="ecs,s3,ssm,sqs,events,logs,sts",
             LOG_LEVEL="WARNING",
         )
 

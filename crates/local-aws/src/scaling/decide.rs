@@ -236,7 +236,9 @@ impl Scaling {
     pub(crate) fn due(&self, look: Look<'_>, now: Time) -> Vec<Order> {
         let mut inner = self.lock();
         activity::close_fulfilled(&mut inner, look, now);
-        let keys: Vec<TargetKey> = inner.targets.keys().cloned().collect();
+        let is_due = |target: &Target| target.wakes_at().is_some_and(|at| at <= now);
+        let due = inner.targets.iter().filter(|(_, target)| is_due(target));
+        let keys: Vec<TargetKey> = due.map(|(key, _)| key.clone()).collect();
         keys.into_iter().filter_map(|key| inner.due(&key, look, now)).collect()
     }
 
@@ -296,8 +298,7 @@ impl Scaling {
 
 impl Inner {
     fn due(&mut self, key: &TargetKey, look: Look<'_>, now: Time) -> Option<Order> {
-        let target =
-            self.targets.get_mut(key).filter(|target| target.wakes_at().is_some_and(|at| at <= now))?;
+        let target = self.targets.get_mut(key)?;
         for (cause, bounds) in target.follow_schedule(now) {
             self.note_bounds(key, cause, bounds, now);
         }

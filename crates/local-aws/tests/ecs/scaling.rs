@@ -90,6 +90,36 @@ async fn scale_in_waits_for_a_deployment_and_scale_out_does_not() {
     assert_eq!(lab.service().await["desiredCount"], 6);
 }
 
+/// A month of working days, with real deployments under it.
+#[tokio::test(start_paused = true)]
+async fn a_schedule_moves_a_services_count_for_a_month_in_one_deployment() {
+    let lab = Lab::with(instant()).await;
+    lab.steady(1, json!({})).await;
+    let deployment = lab.primary().await["id"].take();
+    scaling(&lab, "RegisterScalableTarget", of_web(json!({"MinCapacity": 1, "MaxCapacity": 8}))).await;
+    for (name, hour, count) in [("morning", 8, 4), ("evening", 20, 1)] {
+        let bounds = json!({"MinCapacity": count, "MaxCapacity": count});
+        let action = json!({"ScheduledActionName": name, "Schedule": format!("cron(0 {hour} ? * MON-FRI *)"),
+            "ScalableTargetAction": bounds});
+        scaling(&lab, "PutScheduledAction", of_web(action)).await;
+    }
+    let (mut high, mut low) = (0, 0);
+    for _ in 0..30 * 8 {
+        lab.pass(Duration::from_hours(3)).await;
+        let service = lab.service().await;
+        assert_eq!(service["runningCount"], service["desiredCount"]);
+        match service["desiredCount"].as_u64() {
+            Some(4) => high += 1,
+            Some(1) => low += 1,
+            other => panic!("it went to {other:?}"),
+        }
+    }
+    // The lab begins on a Wednesday after the morning, and ends on a Friday before noon: between them are
+    // 21 working days, each with four looks between 8 and 20.
+    assert_eq!((high, low), (4 * 21 + 2, 30 * 8 - 4 * 21 - 2));
+    assert_eq!(lab.primary().await["id"], deployment);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_step_policy_is_asked_by_an_alarm_that_is_told() {
     let lab = Lab::with(instant()).await;
