@@ -106,6 +106,12 @@ impl Watching {
     }
 }
 
+impl Watching {
+    pub(super) fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
 impl Drop for Watching {
     fn drop(&mut self) {
         self.driver.watched().remove(&self.name);

@@ -20,7 +20,6 @@ mod descendants;
 mod health;
 mod invocation;
 mod limits;
-mod log;
 mod memory;
 mod shim;
 mod supervised;
@@ -35,18 +34,15 @@ use std::{
 };
 
 use rustix::process::Pid;
-use tokio::{runtime::Handle, sync::watch};
-use tokio_util::{
-    sync::CancellationToken,
-    task::{AbortOnDropHandle, TaskTracker},
-};
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use self::{container::Container, log::LogBook};
+use self::container::Processes;
 use crate::{
     clock::Clock,
-    dependency::Progress,
+    container_log::LogBook,
     driver::{LogLine, TaskDriver, TaskEventSender, Usage},
     image::ImageMap,
+    life::Crew,
     registry::{Image, Registry},
     task_spec::TaskSpec,
 };
@@ -81,9 +77,7 @@ impl std::fmt::Debug for ProcessConfig {
 #[derive(Debug)]
 pub struct ProcessDriver {
     shared: Arc<Shared>,
-    runtime: Handle,
-    tracker: TaskTracker,
-    running: Arc<Mutex<HashMap<String, CancellationToken>>>,
+    crew: Crew<Processes>,
     _watcher: AbortOnDropHandle<()>,
 }
 
@@ -100,7 +94,6 @@ pub(super) struct Shared {
     shims: Mutex<HashMap<(String, String), Pid>>,
     /// Running containers with a limit of memory.
     watched: Mutex<HashMap<memory::Name, memory::Watched>>,
-    events: TaskEventSender,
 }
 
 impl std::fmt::Debug for Shared {
@@ -161,21 +154,15 @@ impl ProcessDriver {
             registry: Registry::default(),
             shims: Mutex::default(),
             watched: Mutex::default(),
-            events,
         };
         for earlier in shared.earlier_tasks() {
             shared.forget_for(&earlier);
         }
-        let (shared, runtime) = (Arc::new(shared), Handle::current());
-        // Apart from the tasks' tracker: a shutdown waits for tasks alone.
-        let watcher = TaskTracker::new().spawn_on(memory::watch(Arc::downgrade(&shared)), &runtime);
-        Self {
-            shared,
-            runtime,
-            tracker: TaskTracker::new(),
-            running: Arc::default(),
-            _watcher: AbortOnDropHandle::new(watcher),
-        }
+        let shared = Arc::new(shared);
+        // Apart from the crew's tasks: a shutdown waits for those alone.
+        let watcher = TaskTracker::new().spawn(memory::watch(Arc::downgrade(&shared)));
+        let crew = Crew::new(Arc::new(Processes(Arc::clone(&shared))), events);
+        Self { shared, crew, _watcher: AbortOnDropHandle::new(watcher) }
     }
 
     /// Replaces the image map for containers that start from now on.
@@ -189,46 +176,17 @@ impl ProcessDriver {
     ///
     /// Tasks go on stopping when the returned future is dropped.
     pub async fn shutdown(&self) {
-        {
-            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            self.tracker.close();
-            running.values().for_each(CancellationToken::cancel);
-        }
-        self.tracker.wait().await;
+        self.crew.shutdown().await;
     }
 }
 
 impl TaskDriver for ProcessDriver {
     fn start(&self, task: TaskSpec) {
-        let stop = CancellationToken::new();
-        {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            // A task that comes after the shutdown reports its containers' end at once.
-            if self.tracker.is_closed() {
-                stop.cancel();
-            }
-            if running.contains_key(&task.task_id) {
-                return;
-            }
-            running.insert(task.task_id.clone(), stop.clone());
-        }
-        let (shared, running) = (Arc::clone(&self.shared), Arc::clone(&self.running));
-        self.tracker.spawn_on(
-            async move {
-                let task = Arc::new(task);
-                let lives = containers(&shared, &task, &stop).into_iter().map(Container::run);
-                futures::future::join_all(lives).await;
-                running.lock().unwrap_or_else(PoisonError::into_inner).remove(&task.task_id);
-                shared.forget_for(&task.task_id);
-            },
-            &self.runtime,
-        );
+        self.crew.start(task);
     }
 
     fn stop(&self, task_id: &str) {
-        if let Some(stop) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(task_id) {
-            stop.cancel();
-        }
+        self.crew.stop(task_id);
     }
 
     fn image(&self, reference: &str) -> Option<Image> {
@@ -252,32 +210,4 @@ impl TaskDriver for ProcessDriver {
     fn logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
         self.shared.logs.last(task_id, container, limit)
     }
-}
-
-/// The task's containers, each with ears for those that it depends on and that depend on it.
-fn containers(shared: &Arc<Shared>, task: &Arc<TaskSpec>, stop: &CancellationToken) -> Vec<Container> {
-    let progress: BTreeMap<&str, watch::Sender<Progress>> =
-        task.containers.iter().map(|spec| (spec.name.as_str(), watch::Sender::default())).collect();
-    let listen = |name: &str| progress.get(name).map(watch::Sender::subscribe);
-    let life = |spec: &crate::task_spec::ContainerSpec| {
-        let dependents = task
-            .containers
-            .iter()
-            .filter(|other| other.depends_on.iter().any(|(name, _)| *name == spec.name));
-        Some(Container {
-            shared: Arc::clone(shared),
-            task: Arc::clone(task),
-            progress: progress.get(spec.name.as_str())?.clone(),
-            depends_on: spec
-                .depends_on
-                .iter()
-                .map(|(name, condition)| (name.clone(), condition.clone(), listen(name)))
-                .collect(),
-            dependents: dependents.filter_map(|other| listen(&other.name)).collect(),
-            stop: stop.clone(),
-            folder: shared.folder(&task.task_id),
-            spec: spec.clone(),
-        })
-    };
-    task.containers.iter().filter_map(life).collect()
 }

@@ -24,7 +24,7 @@ const FILE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The lines of one container.
 #[derive(Debug)]
-pub(super) struct ContainerLog {
+pub(crate) struct ContainerLog {
     clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
 }
@@ -38,7 +38,7 @@ struct Kept {
 
 impl ContainerLog {
     /// A log that is also written to a file; without the file, if that cannot be made.
-    pub(super) fn new(path: &Path, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(path: &Path, clock: Arc<dyn Clock>) -> Self {
         let file = LogFile::create(path)
             .inspect_err(
                 |error| tracing::warn!(path = %path.display(), %error, "a log is kept in memory only"),
@@ -48,7 +48,7 @@ impl ContainerLog {
     }
 
     /// Reads lines to the end of a container's output.
-    pub(super) async fn follow(&self, mut output: impl AsyncRead + Unpin) {
+    pub(crate) async fn follow(&self, mut output: impl AsyncRead + Unpin) {
         let mut lines = LineSplitter::default();
         let mut buffer = vec![0; LONGEST_LINE];
         while let Ok(count @ 1..) = output.read(&mut buffer).await {
@@ -60,7 +60,7 @@ impl ContainerLog {
     }
 
     /// The last lines, oldest first.
-    pub(super) fn last(&self, limit: usize) -> Vec<LogLine> {
+    pub(crate) fn last(&self, limit: usize) -> Vec<LogLine> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.lines.iter().skip(kept.lines.len().saturating_sub(limit)).cloned().collect()
     }
@@ -158,7 +158,7 @@ impl LogFile {
 
 /// The logs of all tasks that are remembered.
 #[derive(Debug)]
-pub(super) struct LogBook {
+pub(crate) struct LogBook {
     kept_tasks: usize,
     tasks: Mutex<Tasks>,
 }
@@ -171,16 +171,23 @@ struct Tasks {
 
 impl LogBook {
     /// `kept_tasks`: how many tasks are remembered after their end.
-    pub(super) fn new(kept_tasks: usize) -> Self {
+    pub(crate) fn new(kept_tasks: usize) -> Self {
         Self { kept_tasks, tasks: Mutex::default() }
     }
 
-    pub(super) fn add(&self, task_id: &str, container: &str, log: &Arc<ContainerLog>) {
+    /// The container's log; `make` makes it where it has none, as at its first start.
+    pub(crate) fn open(
+        &self,
+        task_id: &str,
+        container: &str,
+        make: impl FnOnce() -> ContainerLog,
+    ) -> Arc<ContainerLog> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.logs.entry(task_id.to_owned()).or_default().insert(container.to_owned(), Arc::clone(log));
+        let of_task = tasks.logs.entry(task_id.to_owned()).or_default();
+        Arc::clone(of_task.entry(container.to_owned()).or_insert_with(|| Arc::new(make())))
     }
 
-    pub(super) fn last(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
+    pub(crate) fn last(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
         let log = {
             let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             tasks.logs.get(task_id).and_then(|logs| logs.get(container)).map(Arc::clone)
@@ -189,7 +196,7 @@ impl LogBook {
     }
 
     /// Notes that a task has ended; returns the tasks that are forgotten for it.
-    pub(super) fn task_ended(&self, task_id: &str) -> Vec<String> {
+    pub(crate) fn task_ended(&self, task_id: &str) -> Vec<String> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.ended.push_back(task_id.to_owned());
         let too_many = tasks.ended.len().saturating_sub(self.kept_tasks);
@@ -298,9 +305,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let book = LogBook::new(1);
         for task in ["running", "first", "second"] {
-            let log = Arc::new(log(&folder.path().join(task)));
-            log.push(task.to_owned());
-            book.add(task, "web", &log);
+            let opened = book.open(task, "web", || log(&folder.path().join(task)));
+            opened.push(task.to_owned());
         }
         assert!(book.task_ended("first").is_empty());
         assert_eq!(book.task_ended("second"), ["first"]);
