@@ -48,15 +48,13 @@ impl ContainerLog {
     }
 
     /// Reads lines to the end of a container's output.
-    pub(crate) async fn follow(&self, mut output: impl AsyncRead + Unpin) {
-        let mut lines = LineSplitter::default();
+    pub(crate) async fn follow(self: &Arc<Self>, mut output: impl AsyncRead + Unpin) {
+        let mut writer = LogWriter::to(self);
         let mut buffer = vec![0; LONGEST_LINE];
         while let Ok(count @ 1..) = output.read(&mut buffer).await {
-            lines.take_in(buffer.get(..count).unwrap_or_default(), &mut |line| {
-                self.push(line);
-            });
+            writer.take_in(buffer.get(..count).unwrap_or_default());
         }
-        lines.finish(&mut |line| self.push(line));
+        writer.finish();
     }
 
     /// The last lines, oldest first.
@@ -84,6 +82,28 @@ impl ContainerLog {
             };
             kept.bytes -= oldest.message.len();
         }
+    }
+}
+
+/// Writes lines that come in pieces to a log.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    log: Arc<ContainerLog>,
+    lines: LineSplitter,
+}
+
+impl LogWriter {
+    pub(crate) fn to(log: &Arc<ContainerLog>) -> Self {
+        Self { log: Arc::clone(log), lines: LineSplitter::default() }
+    }
+
+    pub(crate) fn take_in(&mut self, bytes: &[u8]) {
+        self.lines.take_in(bytes, &mut |line| self.log.push(line));
+    }
+
+    /// Writes the last line, which needs no end.
+    pub(crate) fn finish(self) {
+        self.lines.finish(&mut |line| self.log.push(line));
     }
 }
 

@@ -46,13 +46,42 @@ pub(crate) async fn exchange(
         })?;
         Ok(Response::from_parts(head, body.to_bytes()))
     };
-    // Its end is told by the answer, which may still be read from what has arrived.
+    driving(connection, answer).await
+}
+
+/// Moves a connection on while something is done over it.
+async fn driving<T>(connection: impl Future<Output = hyper::Result<()>>, done: impl Future<Output = T>) -> T {
+    // Its end is told to who reads from it, and what has arrived can still be read.
     let driven = async {
         let _ = connection.await;
-        std::future::pending().await
+        std::future::pending::<std::convert::Infallible>().await
     };
     tokio::select! {
-        answer = answer => answer,
+        done = done => done,
         never = driven => match never {},
     }
+}
+
+/// Sends a request over a fresh connection, and hands over the answer's body piece by piece, to its end.
+///
+/// As [`exchange`], without a limit: nothing is kept.
+///
+/// # Errors
+/// [`ExchangeError::Connection`].
+pub(crate) async fn stream(
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+    mut each: impl FnMut(&[u8]) + Send,
+) -> Result<(), ExchangeError> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await?;
+    let read = async {
+        let mut body = sender.send_request(request).await?.into_body();
+        while let Some(frame) = body.frame().await {
+            if let Some(data) = frame?.data_ref() {
+                each(data);
+            }
+        }
+        Ok(())
+    };
+    driving(connection, read).await
 }

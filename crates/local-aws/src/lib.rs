@@ -3,7 +3,8 @@
 //! Start with [`LocalAws`]: it is made from a [`Config`], a [`Clock`] and a [`TaskDriver`], serves
 //! requests by [`LocalAws::handle`] (over HTTP by [`LocalAws::server`], under the AWS SDK without a
 //! socket by [`InProcess`]), and lives while [`LocalAws::run`] does. The [`ProcessDriver`] runs tasks as
-//! real processes, the [`ScriptedDriver`] plays them in virtual time.
+//! real processes, the [`DockerDriver`] as containers of an engine, the [`ScriptedDriver`] plays them in virtual
+//! time.
 //!
 //! What it answers is judged by the table of `coxswain-ecs-shapes`; it shares that table with the
 //! controller and none of the rules.
@@ -45,10 +46,11 @@ mod clock;
 mod cloud_map;
 mod config;
 mod connector;
-mod deliver;
 mod container_log;
+mod deliver;
 mod dependency;
 mod dns;
+mod docker;
 mod drive;
 mod driver;
 mod ecr;
@@ -89,6 +91,7 @@ pub use clock::{Clock, SystemClock, Time, TokioClock};
 pub use config::{Config, Timing};
 pub use connector::InProcess;
 pub use dns::DnsServer;
+pub use docker::{DockerConfig, DockerDriver, EngineError};
 pub use driver::{LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, Usage};
 pub use ecs::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
 pub use error::ApiError;

@@ -15,8 +15,8 @@ use std::{
 
 use clap::Parser;
 use coxswain_local_aws::{
-    AnyFaultRule, ApiError, DnsServer, LocalAws, ProcessConfig, ProcessDriver, ScriptedDriver, SystemClock,
-    TaskDriver, TaskEventSender, shim_main_if_asked,
+    AnyFaultRule, ApiError, DnsServer, DockerConfig, DockerDriver, EngineError, LocalAws, ProcessConfig,
+    ProcessDriver, ScriptedDriver, SystemClock, TaskDriver, TaskEventSender, shim_main_if_asked,
 };
 use tokio::{
     net::TcpListener,
@@ -42,6 +42,8 @@ enum Failure {
     Queue(String, #[source] ApiError),
     #[error("cannot make the folder {}", .0.display())]
     State(PathBuf, #[source] io::Error),
+    #[error("the container engine cannot be used")]
+    Engine(#[from] EngineError),
     #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
     #[error("the system refuses what the program needs")]
@@ -98,7 +100,7 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     let mut stops = Stops::new()?;
 
     let (sender, events) = unbounded_channel();
-    let driver = Driver::new(options, &state, sender)?;
+    let driver = Driver::new(options, &state, sender).await?;
     let local = Arc::new(LocalAws::new(settings, Arc::new(SystemClock), driver.shared(), events));
     for (name, value) in parameters {
         local.put_parameter(&name, &value).map_err(|source| Failure::Parameter(name, source))?;
@@ -160,14 +162,20 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
 /// What runs the tasks.
 enum Driver {
     Processes(Arc<ProcessDriver>),
+    Containers(Arc<DockerDriver>),
     Scripts(Arc<ScriptedDriver>),
 }
 
 impl Driver {
-    fn new(options: &Options, state: &StateFolder, events: TaskEventSender) -> Result<Self, Failure> {
+    async fn new(options: &Options, state: &StateFolder, events: TaskEventSender) -> Result<Self, Failure> {
         let clock = Arc::new(SystemClock);
         if options.scripted {
             return Ok(Self::Scripts(ScriptedDriver::new(events, clock)));
+        }
+        if let Some(socket) = options.docker.clone() {
+            let (state, pause_image) = (state.path.clone(), options.docker_pause_image.clone());
+            let config = DockerConfig { socket, state, pause_image, clock };
+            return Ok(Self::Containers(Arc::new(DockerDriver::connect(config, events).await?)));
         }
         let config = ProcessConfig {
             images: options.image_map()?,
@@ -182,14 +190,16 @@ impl Driver {
     fn shared(&self) -> Arc<dyn TaskDriver> {
         match self {
             Self::Processes(driver) => driver.clone(),
+            Self::Containers(driver) => driver.clone(),
             Self::Scripts(driver) => driver.clone(),
         }
     }
 
-    /// Resolves when no task's process is left.
+    /// Resolves when no task's process or container is left.
     async fn shutdown(&self) {
         match self {
             Self::Processes(driver) => driver.shutdown().await,
+            Self::Containers(driver) => driver.shutdown().await,
             Self::Scripts(_) => {}
         }
     }

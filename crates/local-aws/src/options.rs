@@ -48,6 +48,16 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["images", "more_images"])]
     pub(crate) scripted: bool,
 
+    /// Run tasks as containers of a Docker engine instead of processes; images are the engine's, or pulled.
+    /// Tried against a small engine of the tests, never against Docker itself.
+    #[arg(long, value_name = "SOCKET", num_args = 0..=1, default_missing_value = "/var/run/docker.sock",
+        conflicts_with_all = ["images", "more_images", "scripted"])]
+    pub(crate) docker: Option<PathBuf>,
+
+    /// With --docker: the image of the containers that hold the tasks' networks.
+    #[arg(long, value_name = "IMAGE", default_value = "registry.k8s.io/pause:3.10", requires = "docker")]
+    pub(crate) docker_pause_image: String,
+
     /// Where logs and scratch folders of tasks are kept; without it, in a temporary folder that goes
     /// with this program.
     #[arg(long, value_name = "FOLDER")]

@@ -1,12 +1,17 @@
-//! One list of cases to which both drivers are held: scripted tasks and real processes.
+//! One list of cases to which all drivers are held: scripted tasks, real processes, and containers of an
+//! engine, which here is a small one of our own.
 
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod docker;
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod rig;
 
 /// Makes a test of each case for each driver.
-macro_rules! held_by_both {
+macro_rules! held_by_all {
     ($($case:ident,)*) => {
         #[cfg(test)]
         mod scripted {
@@ -27,10 +32,20 @@ macro_rules! held_by_both {
                 }
             )*
         }
+
+        #[cfg(test)]
+        mod containers {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    crate::cases::$case(crate::rig::Rig::docker().await).await;
+                }
+            )*
+        }
     };
 }
 
-held_by_both! {
+held_by_all! {
     a_container_reports_its_start_and_its_exit_code,
     a_stop_ends_a_container_that_heeds_it,
     a_container_that_ignores_the_stop_is_killed_after_its_timeout,

@@ -1,19 +1,23 @@
-//! A driver with a handful of programs that mean the same to both.
+//! A driver with a handful of programs that mean the same to all.
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use coxswain_local_aws::{
-    Clock, ContainerSpec, HealthCheck, ImageEntry, ImageMap, ProcessConfig, ProcessDriver, Script,
-    ScriptedDriver, SystemClock, TaskDriver, TaskEvent, TaskEventKind, TaskSpec, Time, TokioClock,
+    Clock, ContainerSpec, DockerConfig, DockerDriver, HealthCheck, ImageEntry, ImageMap, ProcessConfig,
+    ProcessDriver, Script, ScriptedDriver, SystemClock, TaskDriver, TaskEvent, TaskEventKind, TaskSpec, Time,
+    TokioClock, Volume,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::engine::FakeEngine;
 
 /// Far more than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The programs: an image, and what it runs as a process.
-const PROGRAMS: [(&str, &str); 4] = [
+pub(crate) const PROGRAMS: [(&str, &str); 5] = [
     ("serves", "exec sleep 1000"),
+    ("sick", "exec sleep 1000"),
     ("ends", "exit 0"),
     ("crashes", "echo one; echo two; echo three; exit 3"),
     ("stubborn", "trap '' TERM; while :; do sleep 0.1; done"),
@@ -23,6 +27,8 @@ const PROGRAMS: [(&str, &str); 4] = [
 pub(crate) struct Rig {
     pub(crate) driver: Arc<dyn TaskDriver>,
     events: UnboundedReceiver<TaskEvent>,
+    pub(crate) docker: Option<Arc<DockerDriver>>,
+    pub(crate) engine: Option<FakeEngine>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -41,7 +47,7 @@ impl Rig {
         driver.script("crashes", Script { exits: Some((second, 3)), writes: lines, ..serves.clone() });
         driver.script("stubborn", Script { stops: (DEADLINE * 100, 0), ..serves });
         driver.script("missing", Script::cannot_start("CannotPullContainerError: not found"));
-        Self { driver, events, _folder: None }
+        Self { driver, events, docker: None, engine: None, _folder: None }
     }
 
     pub(crate) fn process() -> Self {
@@ -51,9 +57,7 @@ impl Rig {
             command: ["/bin/sh", "-c", program].map(str::to_owned).to_vec(),
             ..ImageEntry::default()
         };
-        let mut entries: Vec<ImageEntry> =
-            PROGRAMS.iter().map(|(image, program)| entry(image, program)).collect();
-        entries.push(entry("sick", "exec sleep 1000"));
+        let entries = PROGRAMS.iter().map(|(image, program)| entry(image, program)).collect();
         let (sender, events) = unbounded_channel();
         let config = ProcessConfig {
             images: ImageMap::new(entries).unwrap(),
@@ -62,10 +66,35 @@ impl Rig {
             shim: Some(env!("CARGO_BIN_EXE_coxswain-local").into()),
             clock: Arc::new(SystemClock),
         };
-        Self { driver: Arc::new(ProcessDriver::new(config, sender)), events, _folder: Some(folder) }
+        let driver = Arc::new(ProcessDriver::new(config, sender));
+        Self { driver, events, docker: None, engine: None, _folder: Some(folder) }
+    }
+
+    pub(crate) async fn docker() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = FakeEngine::serve(&folder.path().join("engine.sock"));
+        let (sender, events) = unbounded_channel();
+        let config = DockerConfig {
+            socket: folder.path().join("engine.sock"),
+            state: folder.path().join("state"),
+            pause_image: "pause".into(),
+            clock: Arc::new(SystemClock),
+        };
+        let driver = Arc::new(DockerDriver::connect(config, sender).await.unwrap());
+        Self {
+            driver: driver.clone(),
+            docker: Some(driver),
+            events,
+            engine: Some(engine),
+            _folder: Some(folder),
+        }
     }
 
     pub(crate) fn start(&self, id: &str, containers: Vec<ContainerSpec>) {
+        self.start_with_volumes(id, containers, Vec::new());
+    }
+
+    pub(crate) fn start_with_volumes(&self, id: &str, containers: Vec<ContainerSpec>, volumes: Vec<Volume>) {
         self.driver.start(TaskSpec {
             task_id: id.into(),
             task_arn: format!("arn:aws:ecs:us-east-1:123456789012:task/main/{id}"),
@@ -73,7 +102,7 @@ impl Rig {
             cluster: "main".into(),
             address: Ipv4Addr::new(127, 64, 9, 9),
             containers,
-            volumes: Vec::new(),
+            volumes,
             memory: None,
         });
     }
@@ -119,4 +148,14 @@ pub(crate) fn after(spec: ContainerSpec, other: &str, condition: &str) -> Contai
 
 pub(crate) fn exited(exit_code: i32) -> TaskEventKind {
     TaskEventKind::Exited { exit_code: Some(exit_code), reason: None }
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }
