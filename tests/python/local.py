@@ -66,18 +66,19 @@ class Local:
                 stderr=log,
                 text=True,
             )
-        self.url = self._first_line()
+        self.url = self._next_line("http://127.0.0.1:")
+        self.dns = self._next_line("dns://127.0.0.1:") if "--dns" in arguments else None
 
-    def _first_line(self) -> str:
+    def _next_line(self, start: str) -> str:
         lines = queue.Queue()
         threading.Thread(target=lambda: lines.put(self.process.stdout.readline()), daemon=True).start()
         try:
             line = lines.get(timeout=DEADLINE).strip()
         except queue.Empty:
             line = ""
-        if not line.startswith("http://127.0.0.1:"):
+        if not line.startswith(start):
             self.stop()
-            raise AssertionError(f"no URL but {line!r}; its log:\n{self.log()}")
+            raise AssertionError(f"no address but {line!r}; its log:\n{self.log()}")
         return line
 
     def log(self) -> str:
@@ -102,13 +103,17 @@ class Local:
         assert not problems, "\n\n".join(problems)
         return code
 
-    def client(self, service: str, retries: int = 1):
+    def client(self, service: str, retries: int = 1, session=boto3):
         """A client whose every answer is held against botocore's own model."""
-        client = boto3.client(
+        client = session.client(
             service,
             endpoint_url=self.url,
             region_name=REGION,
-            config=botocore.config.Config(retries={"total_max_attempts": retries, "mode": "standard"}),
+            config=botocore.config.Config(
+                retries={"total_max_attempts": retries, "mode": "standard"},
+                # DiscoverInstances would go to `data-127.0.0.1`.
+                inject_host_prefix=False,
+            ),
             **CREDENTIALS,
         )
         client.meta.events.register("before-parse.*.*", shapes.judge_answer)
@@ -128,6 +133,7 @@ class Local:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_MAX_ATTEMPTS": "1",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_PAGER": "",
         }
         program = shutil.which(name, path=str(pathlib.Path(sys.executable).parent))

@@ -3,9 +3,12 @@
 //! Source: RFC 1035 for the messages, RFC 2308 for answers that say that there is nothing, RFC 6891 for
 //! EDNS, RFC 7766 for TCP.
 
-use simple_dns::{
-    CLASS, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, RCODE, ResourceRecord, TYPE,
-    rdata::{CNAME, NS, OPT, RData, SOA, SRV},
+use hickory_proto::{
+    op::{Edns, Message, MessageType, OpCode, ResponseCode},
+    rr::{
+        DNSClass, Name, RData, Record as WireRecord, RecordType,
+        rdata::{CNAME, NS, SOA, SRV},
+    },
 };
 
 use crate::cloud_map::records::{Data, Found, Record};
@@ -31,42 +34,39 @@ type LookUp<'a> = &'a dyn Fn(&str) -> Option<Found>;
 
 /// Answers a message; `None` for what gets no answer.
 pub(super) fn answer(message: &[u8], transport: Transport, look_up: LookUp<'_>) -> Option<Vec<u8>> {
-    let Ok(query) = Packet::parse(message) else { return malformed(message) };
-    if query.has_flags(PacketFlag::RESPONSE) {
+    let Ok(query) = Message::from_vec(message) else { return malformed(message) };
+    if query.metadata.message_type == MessageType::Response {
         return None;
     }
-    let mut reply = Packet::new_reply(query.id());
-    *reply.opcode_mut() = query.opcode();
-    reply.questions.clone_from(&query.questions);
-    for flag in [PacketFlag::RECURSION_DESIRED, PacketFlag::CHECKING_DISABLED] {
-        if query.has_flags(flag) {
-            reply.set_flags(flag);
-        }
-    }
+    let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
+    reply.metadata.recursion_desired = query.metadata.recursion_desired;
+    reply.metadata.checking_disabled = query.metadata.checking_disabled;
+    reply.queries.clone_from(&query.queries);
     let mut limit = PLAIN;
-    if let Some(opt) = query.opt() {
-        limit = usize::from(opt.udp_packet_size.clamp(512, LARGEST));
-        *reply.opt_mut() = Some(OPT { opt_codes: Vec::new(), udp_packet_size: LARGEST, version: 0 });
+    if let Some(edns) = &query.edns {
+        limit = usize::from(edns.max_payload().clamp(512, LARGEST));
+        reply.edns = Some(Edns::new());
+        reply.edns.as_mut()?.set_max_payload(LARGEST);
     }
     let says = match asked(&query) {
         Ok((name, kind)) => Says::of(&name, kind, look_up),
         Err(code) => Says { code, ..Says::default() },
     };
     says.write_into(&mut reply);
-    let bytes = reply.build_bytes_vec_compressed().ok()?;
+    let bytes = reply.to_vec().ok()?;
     if transport == Transport::Tcp || bytes.len() <= limit {
         return Some(bytes);
     }
     // What was not asked for goes first; without it the answer may be whole.
-    reply.additional_records.clear();
-    let bytes = reply.build_bytes_vec_compressed().ok()?;
+    reply.additionals.clear();
+    let bytes = reply.to_vec().ok()?;
     if bytes.len() <= limit {
         return Some(bytes);
     }
     reply.answers.clear();
-    reply.name_servers.clear();
-    reply.set_flags(PacketFlag::TRUNCATION);
-    reply.build_bytes_vec_compressed().ok()
+    reply.authorities.clear();
+    reply.metadata.truncation = true;
+    reply.to_vec().ok()
 }
 
 /// The answer to what is no message, where it has a header at least and is no answer itself.
@@ -75,34 +75,31 @@ fn malformed(message: &[u8]) -> Option<Vec<u8>> {
     if flags & 0x80 != 0 {
         return None;
     }
-    let mut reply = Packet::new_reply(u16::from_be_bytes([first, second]));
-    *reply.opcode_mut() = OPCODE::from(u16::from(flags >> 3 & 0x0f));
-    *reply.rcode_mut() = RCODE::FormatError;
-    reply.build_bytes_vec().ok()
+    let (id, code) = (u16::from_be_bytes([first, second]), OpCode::from_u8(flags >> 3 & 0x0f));
+    Message::error_msg(id, code, ResponseCode::FormErr).to_vec().ok()
 }
 
 /// The name and type that a query asks for, or why it gets nothing.
-fn asked(query: &Packet<'_>) -> Result<(String, QTYPE), RCODE> {
-    if query.opcode() != OPCODE::StandardQuery {
-        return Err(RCODE::NotImplemented);
+fn asked(query: &Message) -> Result<(String, RecordType), ResponseCode> {
+    if query.metadata.op_code != OpCode::Query {
+        return Err(ResponseCode::NotImp);
     }
-    // A second OPT is a format error, and stays behind among these.
-    let has_opt = query.additional_records.iter().any(|record| record.rdata.type_code() == TYPE::OPT);
-    let [question] = query.questions.as_slice() else { return Err(RCODE::FormatError) };
-    if has_opt {
-        return Err(RCODE::FormatError);
+    let [question] = query.queries.as_slice() else { return Err(ResponseCode::FormErr) };
+    if query.edns.as_ref().is_some_and(|edns| edns.version() > 0) {
+        return Err(ResponseCode::BADVERS);
     }
-    if query.opt().is_some_and(|opt| opt.version > 0) {
-        return Err(RCODE::BADVERS);
+    let is_served = matches!(question.query_class(), DNSClass::IN | DNSClass::ANY)
+        && !matches!(question.query_type(), RecordType::AXFR | RecordType::IXFR);
+    if !is_served {
+        return Err(ResponseCode::Refused);
     }
-    let is_served = matches!(question.qclass, QCLASS::CLASS(CLASS::IN) | QCLASS::ANY)
-        && matches!(question.qtype, QTYPE::TYPE(_) | QTYPE::ANY);
-    if is_served { Ok((question.qname.to_string(), question.qtype)) } else { Err(RCODE::Refused) }
+    let name = question.name().to_ascii();
+    Ok((name.strip_suffix('.').unwrap_or(&name).to_owned(), question.query_type()))
 }
 
 /// What an answer says.
 struct Says {
-    code: RCODE,
+    code: ResponseCode,
     is_ours: bool,
     answers: Vec<Record>,
     authority: Option<Record>,
@@ -112,15 +109,15 @@ struct Says {
 impl Default for Says {
     fn default() -> Self {
         let (answers, additional) = (Vec::new(), Vec::new());
-        Self { code: RCODE::NoError, is_ours: false, answers, authority: None, additional }
+        Self { code: ResponseCode::NoError, is_ours: false, answers, authority: None, additional }
     }
 }
 
 impl Says {
-    fn of(name: &str, kind: QTYPE, look_up: LookUp<'_>) -> Self {
+    fn of(name: &str, kind: RecordType, look_up: LookUp<'_>) -> Self {
         let mut says = Self::default();
         let Some(mut found) = look_up(name) else {
-            return Self { code: RCODE::Refused, ..says };
+            return Self { code: ResponseCode::Refused, ..says };
         };
         says.is_ours = true;
         for _ in 0..ALIASES {
@@ -128,7 +125,7 @@ impl Says {
                 found.records.iter().filter(|record| is_of(&record.data, kind)).cloned().collect();
             if !wanted.is_empty() {
                 says.answers.extend(wanted);
-                if kind == QTYPE::TYPE(TYPE::SRV) {
+                if kind == RecordType::SRV {
                     says.additional = found.additional;
                 }
                 return says;
@@ -139,7 +136,7 @@ impl Says {
             });
             let Some((record, target)) = alias else {
                 // RFC 2308: the SOA's time to live is how long a resolver remembers this.
-                says.code = if found.exists { RCODE::NoError } else { RCODE::NameError };
+                says.code = if found.exists { ResponseCode::NoError } else { ResponseCode::NXDomain };
                 says.authority = found.soa;
                 return says;
             };
@@ -151,12 +148,10 @@ impl Says {
         says
     }
 
-    fn write_into(&self, reply: &mut Packet<'_>) {
-        *reply.rcode_mut() = self.code;
-        if self.is_ours {
-            reply.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
-        }
-        let asked = reply.questions.first().map(|question| question.qname.clone().into_owned());
+    fn write_into(&self, reply: &mut Message) {
+        reply.metadata.response_code = self.code;
+        reply.metadata.authoritative = self.is_ours;
+        let asked = reply.queries.first().map(|question| question.name().clone());
         // A resolver may hold the answer's name against its own spelling of it.
         let written = |record: &Record| {
             let mut written = to_wire(record)?;
@@ -166,48 +161,41 @@ impl Says {
             Some(written)
         };
         reply.answers = self.answers.iter().filter_map(written).collect();
-        reply.name_servers = self.authority.iter().filter_map(written).collect();
-        reply.additional_records = self.additional.iter().filter_map(written).collect();
+        reply.authorities = self.authority.iter().filter_map(written).collect();
+        reply.additionals = self.additional.iter().filter_map(written).collect();
     }
 }
 
-fn is_of(data: &Data, kind: QTYPE) -> bool {
+fn is_of(data: &Data, kind: RecordType) -> bool {
     let own = match data {
-        Data::A(_) => TYPE::A,
-        Data::Aaaa(_) => TYPE::AAAA,
-        Data::Cname(_) => TYPE::CNAME,
-        Data::Srv { .. } => TYPE::SRV,
-        Data::Soa(_) => TYPE::SOA,
-        Data::Ns(_) => TYPE::NS,
+        Data::A(_) => RecordType::A,
+        Data::Aaaa(_) => RecordType::AAAA,
+        Data::Cname(_) => RecordType::CNAME,
+        Data::Srv { .. } => RecordType::SRV,
+        Data::Soa(_) => RecordType::SOA,
+        Data::Ns(_) => RecordType::NS,
     };
-    kind == QTYPE::ANY || kind == QTYPE::TYPE(own)
+    kind == RecordType::ANY || kind == own
 }
 
 /// `None` for a name that DNS cannot have, such as one with a label of 64 letters.
-fn to_wire(record: &Record) -> Option<ResourceRecord<'static>> {
-    let name = |text: &str| Name::new(text).map(Name::into_owned).ok();
+fn to_wire(record: &Record) -> Option<WireRecord> {
+    let name = |text: &str| Name::from_ascii(format!("{text}.")).ok();
     let data = match &record.data {
         Data::A(address) => RData::A((*address).into()),
         Data::Aaaa(address) => RData::AAAA((*address).into()),
         Data::Cname(target) => RData::CNAME(CNAME(name(target)?)),
-        Data::Srv { port, target } => {
-            // Priority and weight are fixed. Source:
-            // https://docs.aws.amazon.com/cloud-map/latest/api/API_DnsRecord.html
-            RData::SRV(SRV { priority: 1, weight: 1, port: *port, target: name(target)? })
+        // Priority and weight are fixed. Source:
+        // https://docs.aws.amazon.com/cloud-map/latest/api/API_DnsRecord.html
+        Data::Srv { port, target } => RData::SRV(SRV::new(1, 1, *port, name(target)?)),
+        // Serial and times are Route 53's for a new zone. Source: Route 53 developer guide, the SOA record.
+        Data::Soa(minimum) => {
+            let (server, mailbox) = (name("localhost")?, name("hostmaster.localhost")?);
+            RData::SOA(SOA::new(server, mailbox, 1, 7_200, 900, 1_209_600, *minimum))
         }
-        // Route 53's numbers for a new zone. Source: Route 53 developer guide, the SOA record.
-        Data::Soa(minimum) => RData::SOA(SOA {
-            mname: name("localhost")?,
-            rname: name("hostmaster.localhost")?,
-            serial: 1,
-            refresh: 7_200,
-            retry: 900,
-            expire: 1_209_600,
-            minimum: *minimum,
-        }),
         Data::Ns(server) => RData::NS(NS(name(server)?)),
     };
-    Some(ResourceRecord::new(name(&record.name)?, CLASS::IN, record.ttl, data))
+    Some(WireRecord::from_rdata(name(&record.name)?, record.ttl, data))
 }
 
 #[cfg(test)]

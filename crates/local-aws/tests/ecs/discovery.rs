@@ -3,8 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use coxswain_local_aws::{Config, Script, Timing};
+use hickory_proto::{
+    op::{Message, MessageType, OpCode, Query},
+    rr::{Name, RData, RecordType},
+};
 use serde_json::{Value, json};
-use simple_dns::{CLASS, Name, Packet, QTYPE, Question, TYPE, rdata::RData};
 
 use crate::lab::{Lab, with};
 
@@ -19,22 +22,20 @@ fn checked(kinds: &[&str]) -> Value {
 }
 
 /// What DNS answers to a question: an address, or port and host.
-fn dns(lab: &Lab, name: &str, kind: TYPE) -> BTreeSet<String> {
-    let mut query = Packet::new_query(1);
-    let name = Name::new(name).unwrap();
-    query.questions.push(Question::new(name, QTYPE::TYPE(kind), CLASS::IN.into(), false));
-    let answer = lab.local.answer_dns(&query.build_bytes_vec().unwrap(), true).unwrap();
-    let answer = Packet::parse(&answer).unwrap();
-    let show = |data: &RData<'_>| match data {
-        RData::A(address) => std::net::Ipv4Addr::from(address.address).to_string(),
-        RData::SRV(srv) => format!("{} {}", srv.port, srv.target),
+fn dns(lab: &Lab, name: &str, kind: RecordType) -> BTreeSet<String> {
+    let mut query = Message::new(1, MessageType::Query, OpCode::Query);
+    query.add_query(Query::query(Name::from_ascii(format!("{name}.")).unwrap(), kind));
+    let answer = lab.local.answer_dns(&query.to_vec().unwrap(), true).unwrap();
+    let show = |data: &RData| match data {
+        RData::A(address) => address.to_string(),
+        RData::SRV(srv) => format!("{} {}", srv.port, srv.target.to_ascii().trim_end_matches('.')),
         other => panic!("{other:?}"),
     };
-    answer.answers.iter().map(|record| show(&record.rdata)).collect()
+    Message::from_vec(&answer).unwrap().answers.iter().map(|record| show(&record.data)).collect()
 }
 
 fn web(lab: &Lab) -> BTreeSet<String> {
-    dns(lab, "web.example.internal", TYPE::A)
+    dns(lab, "web.example.internal", RecordType::A)
 }
 
 fn address(task: &Value) -> String {
@@ -193,9 +194,9 @@ async fn srv_names_the_containers_port_and_the_tasks_own_name_has_its_address() 
     lab.until_stable().await;
     let task = lab.tasks("RUNNING").await.remove(0);
     let host = format!("{}.web.example.internal", id(&task));
-    let found = dns(&lab, "web.example.internal", TYPE::SRV);
+    let found = dns(&lab, "web.example.internal", RecordType::SRV);
     assert_eq!(found, BTreeSet::from([format!("8080 {host}")]));
-    assert_eq!(dns(&lab, &host, TYPE::A), BTreeSet::from([address(&task)]));
+    assert_eq!(dns(&lab, &host, RecordType::A), BTreeSet::from([address(&task)]));
 }
 
 #[tokio::test(start_paused = true)]
