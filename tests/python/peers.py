@@ -79,14 +79,14 @@ class Peer:
         return answer
 
 
-class Moto(Peer):
+class PlainMoto(Peer):
+    """moto as it comes."""
+
     name = "moto"
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, **environment: str):
         command = [sys.executable, str(ROOT / "crates/store/tests/moto/serve.py")]
-        # So many tasks of any service are said to run: with none a deployment is never COMPLETED, and
-        # with more than are wanted a negative number is pending.
-        super().__init__(command, r"^(\d+)$", folder, MOTO_ECS_SERVICE_RUNNING="2")
+        super().__init__(command, r"^(\d+)$", folder, **environment)
 
     def network(self):
         ec2 = self.client("ec2")
@@ -96,6 +96,15 @@ class Moto(Peer):
         ]
         group = ec2.create_security_group(GroupName="api", Description="api", VpcId=vpc)
         return subnets, group["GroupId"]
+
+
+class Moto(PlainMoto):
+    """moto, told what it needs to be looked after by the controller."""
+
+    def __init__(self, folder: pathlib.Path):
+        # So many tasks of any service are said to run: with none a deployment is never COMPLETED, and
+        # with more than are wanted a negative number is pending.
+        super().__init__(folder, MOTO_ECS_SERVICE_RUNNING="2")
 
     def mend(self, answer):
         # A service's identity is its ARN and when it was created, which moto does not say.

@@ -24,6 +24,10 @@ impl Names {
         self.ecs(&format!("cluster/{name}"))
     }
 
+    pub(super) fn capacity_provider(&self, name: &str) -> String {
+        self.ecs(&format!("capacity-provider/{name}"))
+    }
+
     pub(super) fn service(&self, cluster: &str, name: &str) -> String {
         self.ecs(&format!("service/{cluster}/{name}"))
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Members, ServiceKey, ServiceStatus, State, TaskStatus, arn::cluster_name, connect, member::fill, page,
-    tag::Tags,
+    Members, ServiceKey, ServiceStatus, State, TaskStatus, arn::cluster_name,
+    capacity_provider::check_strategy, connect, member::fill, page, tag::Tags,
 };
 use crate::{clock::Time, error::ApiError};
 
@@ -54,11 +54,42 @@ pub(super) fn create(state: &mut State, request: &Value, now: Time) -> Result<Va
         fill(&mut body, "settings", json!([{"name": "containerInsights", "value": insights}]));
         fill(&mut body, "capacityProviders", json!([]));
         fill(&mut body, "defaultCapacityProviderStrategy", json!([]));
+        normalize(&mut body);
+        let providers: Vec<&str> = body.texts("capacityProviders").collect();
+        check_strategy(state, &providers, body.items("defaultCapacityProviderStrategy"))?;
         connect::set_default(state, &mut body, now)?;
         let cluster = Cluster { name: name.to_owned(), active: true, tags, tasks: BTreeSet::new(), body };
         state.clusters.insert(name.to_owned(), cluster);
     }
     let cluster = state.active_cluster(Some(name))?;
+    Ok(json!({"cluster": show(state, cluster, &["TAGS", "SETTINGS", "CONFIGURATIONS"])}))
+}
+
+/// Brings the members that ECS completes into their read-back form.
+pub(super) fn normalize(body: &mut Map<String, Value>) {
+    let strategy = body.get_mut("defaultCapacityProviderStrategy").and_then(Value::as_array_mut);
+    for item in strategy.into_iter().flatten().filter_map(Value::as_object_mut) {
+        fill(item, "base", 0);
+        fill(item, "weight", 0);
+    }
+}
+
+/// UpdateCluster and UpdateClusterSettings: what is named is replaced, and the rest stays.
+pub(super) fn update(state: &mut State, request: &Value, now: Time) -> Result<Value, ApiError> {
+    state.active_cluster(request.text("cluster"))?;
+    let mut given = Map::new();
+    for member in ["settings", "configuration", "serviceConnectDefaults"] {
+        given.extend(request.member(member).map(|value| (member.to_owned(), value.clone())));
+    }
+    let names_default = given.contains_key("serviceConnectDefaults");
+    connect::set_default(state, &mut given, now)?;
+    let cluster = state.active_cluster_mut(request.text("cluster"))?;
+    if names_default {
+        // An empty name takes the default away.
+        cluster.body.remove("serviceConnectDefaults");
+    }
+    cluster.body.extend(given);
+    let cluster = state.active_cluster(request.text("cluster"))?;
     Ok(json!({"cluster": show(state, cluster, &["TAGS", "SETTINGS", "CONFIGURATIONS"])}))
 }
 
@@ -111,7 +142,7 @@ fn services<'a>(state: &'a State, cluster: &str) -> impl Iterator<Item = &'a sup
         .map(|(_, service)| service)
 }
 
-fn show(state: &State, cluster: &Cluster, include: &[&str]) -> Value {
+pub(super) fn show(state: &State, cluster: &Cluster, include: &[&str]) -> Value {
     let mut shown = cluster.body.clone();
     if !include.contains(&"SETTINGS") {
         shown.insert("settings".to_owned(), json!([]));

@@ -8,6 +8,7 @@ mod address;
 mod agenda;
 mod alarm;
 mod arn;
+mod capacity_provider;
 mod cluster;
 mod connect;
 mod deployment;
@@ -56,8 +57,9 @@ pub(crate) use task::{
 pub(crate) use zone::{Load, Zones};
 
 use self::{
-    account_setting::AccountSettings, address::Addresses, agenda::Agenda, arn::Names, cluster::Cluster,
-    log_stream::LogStreams, task::RunTaskCalls, task_definition::Family,
+    account_setting::AccountSettings, address::Addresses, agenda::Agenda, arn::Names,
+    capacity_provider::CapacityProviders, cluster::Cluster, log_stream::LogStreams, task::RunTaskCalls,
+    task_definition::Family,
 };
 use crate::{
     clock::Time,
@@ -85,6 +87,7 @@ pub(crate) struct State {
     pub(crate) cloud_map: CloudMap,
     names: Names,
     clusters: BTreeMap<String, Cluster>,
+    capacity_providers: CapacityProviders,
     families: BTreeMap<String, Family>,
     run_task_calls: RunTaskCalls,
     account_settings: AccountSettings,
@@ -112,6 +115,7 @@ impl State {
             alarms: Alarms::default(),
             zones: Zones::new(&config.region, config.zones),
             clusters: BTreeMap::new(),
+            capacity_providers: CapacityProviders::new(),
             families: BTreeMap::new(),
             run_task_calls: RunTaskCalls::default(),
             account_settings: AccountSettings::default(),

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    State, account_setting, cluster, connect, deployment_action, instance, member::set, permute::permute,
-    revision, service, service_deployment, tag, task, task_definition,
+    State, account_setting, capacity_provider, cluster, connect, deployment_action, instance, member::set,
+    permute::permute, revision, service, service_deployment, tag, task, task_definition,
 };
 use crate::{
     answer::Answer,
@@ -23,6 +23,12 @@ fn handler(operation: &str) -> Option<Handler> {
         "DescribeClusters" => |state, request, _| Ok(cluster::describe(state, request)),
         "ListClusters" => |state, request, _| cluster::list(state, request),
         "DeleteCluster" => |state, request, _| cluster::delete(state, request),
+        "UpdateCluster" | "UpdateClusterSettings" => cluster::update,
+        "PutClusterCapacityProviders" => |state, request, _| capacity_provider::put_cluster(state, request),
+        "CreateCapacityProvider" => |state, request, _| capacity_provider::create(state, request),
+        "DescribeCapacityProviders" => |state, request, _| capacity_provider::describe(state, request),
+        "UpdateCapacityProvider" => |state, request, _| capacity_provider::update(state, request),
+        "DeleteCapacityProvider" => |state, request, _| capacity_provider::delete(state, request),
         "ListContainerInstances" => |state, request, _| instance::list(state, request),
         "DescribeContainerInstances" => |state, request, _| instance::describe(state, request),
         "RegisterTaskDefinition" => task_definition::register,

@@ -82,6 +82,9 @@ fn tags_of<'a>(state: &'a mut State, request: &Value) -> Result<&'a mut Tags, Ap
     let parts = arn::parts(resource, kind).unwrap_or_default();
     match (kind, parts.as_slice()) {
         ("cluster", [name]) => Ok(&mut state.active_cluster_mut(Some(name))?.tags),
+        ("capacity-provider", [name]) => {
+            state.capacity_providers.get_mut(*name).map(|provider| &mut provider.tags).ok_or_else(unknown)
+        }
         ("service", [cluster, name]) => {
             let service = state.services.get_mut(&super::ServiceKey::new(cluster, name));
             let service = service.filter(|service| service.is_active());

@@ -45,8 +45,9 @@ async fn the_default_cluster_is_meant_where_none_is_named_and_does_not_exist_by_
 async fn a_clusters_default_strategy_is_copied_to_a_service_that_names_none() {
     let lab = Lab::start().await;
     let strategy = json!([{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]);
-    lab.call("CreateCluster", json!({"clusterName": "spot", "defaultCapacityProviderStrategy": strategy}))
-        .await;
+    let body = json!({"clusterName": "spot", "capacityProviders": ["FARGATE_SPOT"],
+        "defaultCapacityProviderStrategy": strategy});
+    lab.call("CreateCluster", body).await;
     let arn = lab.register("web:1").await;
     let body = json!({"cluster": "spot", "serviceName": "web", "taskDefinition": arn, "desiredCount": 0,
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}});

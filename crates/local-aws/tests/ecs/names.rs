@@ -104,7 +104,7 @@ async fn what_does_not_exist_is_refused_by_its_own_code() {
         ("StopTask", json!({"cluster": "main", "task": "none"}), "InvalidParameterException"),
         ("RunTask", json!({"cluster": "main", "taskDefinition": "none"}), "ClientException"),
         ("ListTagsForResource", json!({"resourceArn": "nonsense"}), "InvalidParameterException"),
-        ("UpdateCluster", json!({"cluster": "main"}), "UnsupportedFeatureException"),
+        ("CreateTaskSet", json!({"cluster": "main"}), "UnsupportedFeatureException"),
     ] {
         assert_eq!(lab.refused(operation, body.clone()).await.0, code, "{operation} {body}");
     }
