@@ -88,3 +88,17 @@ async fn a_job_beside_helpers_ends_with_its_own_code_and_stops_them() {
         task["containers"].as_array().unwrap().iter().map(|container| &container["exitCode"]).collect();
     assert_eq!(codes, [7, 0, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_token_gives_the_same_tasks_again_and_is_no_longer_than_it_may_be() {
+    let lab = Lab::start().await;
+    lab.register("web:1").await;
+    let token = |token: &str| json!({"clientToken": token});
+    let ask = async || lab.call("RunTask", request(token("one"))).await["tasks"][0]["taskArn"].clone();
+    assert_eq!(ask().await, ask().await);
+    let other = request(json!({"clientToken": "one", "count": 2}));
+    assert_eq!(lab.refused("RunTask", other).await.0, "ConflictException");
+    let (code, message) = lab.refused("RunTask", request(token(&"x".repeat(65)))).await;
+    assert_eq!(code, "InvalidParameterException");
+    assert!(message.contains("64"), "{message}");
+}

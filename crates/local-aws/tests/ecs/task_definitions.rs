@@ -110,6 +110,23 @@ async fn what_ecs_refuses_in_a_task_or_container_is_refused_in_its_words() {
         (json!({"ephemeralStorage": {"sizeInGiB": 500}}), "between 21 and 200"),
         (container(json!({"essential": false})), "At least one container has to be marked as essential"),
         (container(json!({"image": ""})), "Container.image should not be null or empty"),
+        (container(json!({"image": "web@sha256:12"})), "Container.image is not valid"),
+        (container(json!({"image": "w".repeat(256)})), "Container.image is not valid"),
+        (container(json!({"environment": [{"name": "A", "value": "x".repeat(65_536)}]})), "at most 64 KiB"),
+        (
+            container(json!({"mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}]})),
+            "Unknown volume 'data'.",
+        ),
+        (container(json!({"volumesFrom": [{"sourceContainer": "other"}]})), "Unknown container 'other'."),
+        (container(json!({"portMappings": [{"containerPort": 80, "name": "-web"}]})), "A port's name"),
+        (
+            container(json!({"environmentFiles": vec![json!({"type": "s3", "value": "arn"}); 11]})),
+            "environmentFiles can have at most 10",
+        ),
+        (
+            json!({"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}),
+            "No Fargate configuration exists for given values.",
+        ),
         (container(json!({"privileged": true})), "do not support privileged"),
         (container(json!({"links": ["other"]})), "do not support links"),
         (

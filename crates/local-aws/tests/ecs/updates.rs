@@ -35,6 +35,20 @@ async fn an_omitted_member_keeps_what_stands() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn placement_strategies_read_back_in_ecs_own_spelling() {
+    let lab = Lab::start().await;
+    let strategy = |field: &str| json!([{"type": "spread", "field": field}]);
+    lab.steady(1, json!({"placementStrategy": strategy("host")})).await;
+    assert_eq!(lab.service().await["placementStrategy"], strategy("instanceId"));
+    for (sent, read) in
+        [("memory", "MEMORY"), ("cpu", "CPU"), ("attribute:ecs.os-type", "attribute:ecs.os-type")]
+    {
+        let (service, started) = updated(&lab, json!({"placementStrategy": strategy(sent)})).await;
+        assert_eq!((&service["placementStrategy"], started), (&strategy(read), false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_members_that_change_what_runs_start_a_deployment() {
     let network = |subnet: &str| json!({"awsvpcConfiguration": {"subnets": [subnet]}});
     for (members, starts) in [

@@ -44,6 +44,18 @@ pub(super) fn normalize(spec: &mut Map<String, Value>) {
         fill(network, "securityGroups", json!([]));
         fill(network, "assignPublicIp", "DISABLED");
     }
+    // Source: terraform-provider-aws, which reads them back so.
+    if let Some(Value::Array(strategies)) = spec.get_mut("placementStrategy") {
+        for strategy in strategies.iter_mut().filter_map(Value::as_object_mut) {
+            let field = match strategy.text("field") {
+                Some("host") => "instanceId",
+                Some("cpu") => "CPU",
+                Some("memory") => "MEMORY",
+                _ => continue,
+            };
+            strategy.insert("field".into(), field.into());
+        }
+    }
     if let Some(Value::Array(strategy)) = spec.get_mut("capacityProviderStrategy") {
         for item in strategy.iter_mut().filter_map(Value::as_object_mut) {
             fill(item, "base", 0);

@@ -25,6 +25,10 @@ pub(in crate::ecs) fn run(state: &mut State, request: &Value, now: Time) -> Resu
             .filter(|count| (1..=10).contains(count))
             .ok_or_else(|| ApiError::invalid("count must be between 1 and 10."))?,
     };
+    // Source: the API's description of RunTask.
+    if request.text("clientToken").is_some_and(|token| token.len() > 64) {
+        return Err(ApiError::invalid("clientToken must be at most 64 characters."));
+    }
     if let Some(answer) = repeated(state, request)? {
         return Ok(answer);
     }

@@ -3,6 +3,7 @@
 mod container;
 mod fargate;
 mod fill;
+mod limits;
 mod operation;
 mod rules;
 

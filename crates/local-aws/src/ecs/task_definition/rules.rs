@@ -11,6 +11,7 @@ use super::{
     super::{Members, service::check_name},
     container::{health_check, is_essential},
     fargate::{check_size, cpu_units, memory_mib},
+    limits::check as check_limits,
 };
 use crate::error::ApiError;
 
@@ -47,6 +48,7 @@ pub(super) fn check(body: &Map<String, Value>) -> Result<(), ApiError> {
         limits(container)?;
         dependencies(container, containers)?;
     }
+    check_limits(body)?;
     sizes(body)?;
     ports(body)?;
     if body.texts("requiresCompatibilities").any(|name| name == "FARGATE") {
@@ -178,6 +180,12 @@ fn ports(body: &Map<String, Value>) -> Result<(), ApiError> {
 /// What a task on Fargate may not have.
 fn fargate(body: &Map<String, Value>) -> Result<(), ApiError> {
     check_size(body.text("cpu").and_then(cpu_units), body.text("memory").and_then(memory_mib))?;
+    let system = body.member("runtimePlatform").and_then(|platform| platform.text("operatingSystemFamily"));
+    let units = body.text("cpu").and_then(cpu_units);
+    if system.is_some_and(|system| system.starts_with("WINDOWS")) && units.is_some_and(|units| units < 1_024)
+    {
+        return Err(ApiError::client("No Fargate configuration exists for given values."));
+    }
     let refuse = |what: &str| {
         Err(ApiError::client(format!("Fargate compatible task definitions do not support {what}")))
     };
