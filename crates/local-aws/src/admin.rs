@@ -1,15 +1,20 @@
 //! The part of the wire that AWS does not have: faults and what was asked, under `/_local/`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    caller::is_region,
     ecs::{HookAnswer, HookAnswerError, HookUrlError},
     events::AnyFaultRule,
     fault::FaultRuleError,
     local::LocalAws,
+    session::is_account,
+    world::World,
 };
 
 /// Serves `/_local` plus `path`.
@@ -32,8 +37,36 @@ use crate::{
 /// | GET `/hooks` | the lifecycle hooks whose functions have not answered |
 /// | POST `/hooks` | what a function answers, `{"function", "answers"}`, or where it is asked, `{"function", "url"}` |
 /// | POST `/hooks/ID` | answers for a function: `{"hookStatus"}`, `SUCCEEDED` or `FAILED` |
-pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes) -> Response<Bytes> {
-    let (status, body) = match (method.as_str(), path.trim_matches('/')) {
+///
+/// Alarms, metrics, zones and hooks are those of the home; of another account and region where the query says
+/// `account=` or `region=`. A zone is lost to every account.
+pub(crate) fn answer(local: &LocalAws, request: &Request<Bytes>, path: &str) -> Response<Bytes> {
+    let (status, body) = match world(local, request.uri().query()) {
+        Ok(world) => answer_in(local, &world, request, path),
+        Err(message) => (StatusCode::BAD_REQUEST, json!({"message": message})),
+    };
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The world that a query names.
+fn world(local: &LocalAws, query: Option<&str>) -> Result<Arc<World>, String> {
+    let (mut account, mut region) = (local.home.account.clone(), local.home.region.clone());
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match name.as_ref() {
+            "account" if is_account(&value) => account = value.into_owned(),
+            "region" if is_region(&value) => region = value.into_owned(),
+            _ => return Err(format!("`{name}={value}` means nothing here: there are account and region")),
+        }
+    }
+    local.world(&account, &region).map_err(|error| error.message)
+}
+
+fn answer_in(local: &LocalAws, world: &World, request: &Request<Bytes>, path: &str) -> (StatusCode, Value) {
+    let body = request.body();
+    match (request.method().as_str(), path.trim_matches('/')) {
         ("GET", "" | "health") => (StatusCode::OK, json!({"status": "serving"})),
         ("GET", "requests") => (StatusCode::OK, json!({"requests": local.requests()})),
         ("DELETE", "requests") => {
@@ -47,27 +80,23 @@ pub(crate) fn answer(local: &LocalAws, method: &Method, path: &str, body: &Bytes
             local.clear_faults();
             (StatusCode::OK, faults(local))
         }
-        ("GET", "alarms") => (StatusCode::OK, json!({"alarms": local.alarms()})),
-        ("POST", "alarms") => told(set_alarm(local, body), || json!({"alarms": local.alarms()})),
-        ("GET", "metrics") => (StatusCode::OK, metrics(local)),
-        ("POST", "metrics") => told(set_metric(local, body), || metrics(local)),
-        ("GET", "zones") => (StatusCode::OK, zones(local)),
-        ("POST", "zones") => told(set_zone(local, body), || zones(local)),
-        ("GET", "hooks") => (StatusCode::OK, json!({"hooks": local.open_hooks()})),
-        ("POST", "hooks") => told(answer_hooks(local, body), || json!({"hooks": local.open_hooks()})),
+        ("GET", "alarms") => (StatusCode::OK, json!({"alarms": world.alarms()})),
+        ("POST", "alarms") => told(set_alarm(world, body), || json!({"alarms": world.alarms()})),
+        ("GET", "metrics") => (StatusCode::OK, metrics(world)),
+        ("POST", "metrics") => told(set_metric(world, body), || metrics(world)),
+        ("GET", "zones") => (StatusCode::OK, zones(world)),
+        ("POST", "zones") => told(set_zone(local, body), || zones(world)),
+        ("GET", "hooks") => (StatusCode::OK, json!({"hooks": world.open_hooks()})),
+        ("POST", "hooks") => told(answer_hooks(world, body), || json!({"hooks": world.open_hooks()})),
         ("POST", path) if path.starts_with("hooks/") => {
             let id = path.trim_start_matches("hooks/");
-            told(resolve_hook(local, id, body), || json!({"hooks": local.open_hooks()}))
+            told(resolve_hook(world, id, body), || json!({"hooks": world.open_hooks()}))
         }
         _ => {
             let there_is = "There are health, requests, counts, faults, alarms, metrics, zones and hooks";
             (StatusCode::NOT_FOUND, json!({"message": there_is}))
         }
-    };
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    }
 }
 
 /// What is so now, or why it could not be made so.
@@ -95,7 +124,7 @@ struct AlarmState {
     breach: f64,
 }
 
-fn set_alarm(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+fn set_alarm(world: &World, body: &Bytes) -> Result<(), String> {
     let alarm: AlarmState = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let is_in_alarm = match alarm.state.as_str() {
         "ALARM" => true,
@@ -103,11 +132,11 @@ fn set_alarm(local: &LocalAws, body: &Bytes) -> Result<(), String> {
         other => return Err(format!("`{other}` is no state of an alarm: there are ALARM and OK")),
     };
     let Some(policy) = alarm.policy else {
-        local.set_alarm(&alarm.name, is_in_alarm);
+        world.set_alarm(&alarm.name, is_in_alarm);
         return Ok(());
     };
     let breach = is_in_alarm.then_some(alarm.breach);
-    if local.set_scaling_alarm(&alarm.name, &policy, breach) {
+    if world.set_scaling_alarm(&alarm.name, &policy, breach) {
         Ok(())
     } else {
         Err(format!("there is no step scaling policy {policy}"))
@@ -123,24 +152,24 @@ struct ToldMetric {
     value: Option<f64>,
 }
 
-fn set_metric(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+fn set_metric(world: &World, body: &Bytes) -> Result<(), String> {
     let ToldMetric { resource_id, name, value } =
         serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    local.set_metric(&resource_id, &name, value);
+    world.set_metric(&resource_id, &name, value);
     Ok(())
 }
 
-fn metrics(local: &LocalAws) -> Value {
-    let shown = local
+fn metrics(world: &World) -> Value {
+    let shown = world
         .metrics()
         .into_iter()
         .map(|(resource, metric, value)| json!({"resourceId": resource, "metric": metric, "value": value}));
     json!({"metrics": shown.collect::<Vec<_>>()})
 }
 
-fn zones(local: &LocalAws) -> Value {
+fn zones(world: &World) -> Value {
     let shown = |(name, is_lost)| json!({"name": name, "state": if is_lost { "LOST" } else { "OK" }});
-    json!({"zones": local.zones().into_iter().map(shown).collect::<Vec<_>>()})
+    json!({"zones": world.zones().into_iter().map(shown).collect::<Vec<_>>()})
 }
 
 fn set_zone(local: &LocalAws, body: &Bytes) -> Result<(), String> {
@@ -161,19 +190,19 @@ struct HookBehaviour {
     url: Option<String>,
 }
 
-fn answer_hooks(local: &LocalAws, body: &Bytes) -> Result<(), String> {
+fn answer_hooks(world: &World, body: &Bytes) -> Result<(), String> {
     let HookBehaviour { function, answers, url } =
         serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let answers = match (answers, url) {
         (Some(answers), None) => answers,
         (None, Some(url)) => {
-            local.ask_hooks(&function, url.parse().map_err(|error: HookUrlError| error.to_string())?);
+            world.ask_hooks(&function, url.parse().map_err(|error: HookUrlError| error.to_string())?);
             return Ok(());
         }
         _ => return Err("write either answers or a url".to_owned()),
     };
     let answers: Result<Vec<HookAnswer>, _> = answers.iter().map(|answer| answer.parse()).collect();
-    local.answer_hooks(&function, answers.map_err(|error: HookAnswerError| error.to_string())?);
+    world.answer_hooks(&function, answers.map_err(|error: HookAnswerError| error.to_string())?);
     Ok(())
 }
 
@@ -183,18 +212,18 @@ struct Resolved {
     hook_status: String,
 }
 
-fn resolve_hook(local: &LocalAws, id: &str, body: &Bytes) -> Result<(), String> {
+fn resolve_hook(world: &World, id: &str, body: &Bytes) -> Result<(), String> {
     let Resolved { hook_status } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let succeeded = match hook_status.as_str() {
         "SUCCEEDED" => true,
         "FAILED" => false,
         other => return Err(format!("`{other}` decides nothing: there are SUCCEEDED and FAILED")),
     };
-    if local.resolve_hook(id, succeeded) { Ok(()) } else { Err(format!("no hook waits under the id {id}")) }
+    if world.resolve_hook(id, succeeded) { Ok(()) } else { Err(format!("no hook waits under the id {id}")) }
 }
 
 fn faults(local: &LocalAws) -> Value {
-    json!({"faults": local.faults.rules(), "eventFaults": local.bus.faults()})
+    json!({"faults": local.faults.rules(), "eventFaults": local.home.bus.faults()})
 }
 
 fn add_fault(local: &LocalAws, body: &Bytes) -> Result<(), String> {
@@ -213,7 +242,7 @@ fn add_fault(local: &LocalAws, body: &Bytes) -> Result<(), String> {
     };
     match rule {
         AnyFaultRule::Request(rule) => local.add_fault(rule),
-        AnyFaultRule::Event(rule) => local.add_event_fault(rule),
+        AnyFaultRule::Event(rule) => local.add_event_fault(&rule),
     }
     Ok(())
 }

@@ -1,16 +1,19 @@
 //! What a local ECS is told at its start.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{journal::Journal, switches::Switches};
 
 /// Where the local ECS pretends to be, and how it behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The account's twelve digits, a part of every ARN.
+    /// The account of those whose keys name none: twelve digits, a part of every ARN.
     pub account: String,
-    /// The region, a part of every ARN.
+    /// The region of requests that name none, a part of every ARN.
     pub region: String,
+    /// Accounts by the ids of their access keys. A key that stands in none and is not twelve digits is of
+    /// `account`.
+    pub access_keys: BTreeMap<String, String>,
     /// Makes every id repeatable; without it they differ from run to run.
     pub seed: Option<u64>,
     /// How long things take.
@@ -32,6 +35,7 @@ impl Default for Config {
         Self {
             account: "123456789012".into(),
             region: "us-east-1".into(),
+            access_keys: BTreeMap::new(),
             seed: None,
             timing: Timing::default(),
             requests_kept: 1_000,

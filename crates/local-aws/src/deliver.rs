@@ -6,11 +6,11 @@ use crate::{
     answer::Answer,
     clock::Time,
     error::ApiError,
-    events::{Answered, Caller, EventFaultRule},
-    local::LocalAws,
+    events::{Answered, Caller},
+    world::World,
 };
 
-impl LocalAws {
+impl World {
     /// Has everything that ECS says, and what CloudTrail says of calls to it, go to a queue, which is
     /// made where there is none.
     ///
@@ -19,11 +19,6 @@ impl LocalAws {
     pub fn send_events_to(&self, queue: &str) -> Result<(), ApiError> {
         self.create_queue(queue)?;
         self.bus.listen_to_ecs(queue, &self.queues.arn(queue), self.clock.now())
-    }
-
-    /// Adds a fault of events; the first rule that hits an event wins.
-    pub fn add_event_fault(&self, rule: EventFaultRule) {
-        self.bus.add_fault(rule);
     }
 
     /// Takes on what there is to tell, and hands over what has arrived.

@@ -1,6 +1,6 @@
 //! The loop that moves time: due alarms, what the driver reports, and what it is to do.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{
@@ -18,6 +18,7 @@ use crate::{
     scheduler,
     task_secret::{Purpose, TaskSecret},
     task_spec::TaskSpec,
+    world::World,
 };
 
 /// Beyond its stop timeout, how long a task may take to end at shutdown.
@@ -34,14 +35,16 @@ impl LocalAws {
         };
         let mut asked = FuturesUnordered::new();
         loop {
-            let (wakes_at, calls) = self.step();
-            asked.extend(calls.into_iter().map(function::ask));
+            let mut wakes_at = None;
+            for world in self.worlds() {
+                let (at, calls) = world.step();
+                wakes_at = wakes_at.into_iter().chain(at).min();
+                asked.extend(calls.into_iter().map(|call| ask(Arc::clone(&world), call)));
+            }
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some((hook, returned)) = asked.next() => {
-                    self.state().hook_returned(&hook, returned, self.clock.now());
-                }
+                Some(()) = asked.next() => {}
                 event = events.recv() => match event {
                     Some(event) => self.take_in(event, &mut events),
                     None => break,
@@ -53,6 +56,50 @@ impl LocalAws {
         self.stop_everything(&mut events).await;
     }
 
+    /// Takes in one event and all that wait behind it, each in the world that has its task.
+    fn take_in(&self, first: TaskEvent, events: &mut UnboundedReceiver<TaskEvent>) {
+        let mut waiting = vec![first];
+        waiting.extend(std::iter::from_fn(|| events.try_recv().ok()));
+        for world in self.worlds() {
+            if waiting.is_empty() {
+                return;
+            }
+            waiting = world.take_in(waiting);
+        }
+    }
+
+    async fn sleep_until(&self, at: Option<Time>) {
+        match at {
+            Some(at) => sleep(at.since(self.clock.now())).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops every task and waits for their ends, no longer than their stop timeouts allow.
+    async fn stop_everything(&self, events: &mut UnboundedReceiver<TaskEvent>) {
+        let worlds = self.worlds();
+        let longest = worlds.iter().map(|world| world.stop_everything()).max().unwrap_or_default();
+        let deadline = Instant::now() + longest + PATIENCE;
+        while worlds.iter().any(|world| !world.state().tasks_at_the_driver().0.is_empty()) {
+            match timeout_at(deadline, events.recv()).await {
+                Ok(Some(event)) => self.take_in(event, events),
+                Ok(None) => return,
+                Err(_) => {
+                    tracing::warn!("some tasks did not end in time");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Asks a function and tells the world what it returned.
+async fn ask(world: Arc<World>, call: HookCall) {
+    let (hook, returned) = function::ask(call).await;
+    world.state().hook_returned(&hook, returned, world.clock.now());
+}
+
+impl World {
     /// Does what is due; says when something is due next, and which functions are to be asked.
     fn step(&self) -> (Option<Time>, Vec<HookCall>) {
         let mut calls = Vec::new();
@@ -80,15 +127,19 @@ impl LocalAws {
         }
     }
 
-    /// Takes in one event and all that wait behind it.
-    fn take_in(&self, first: TaskEvent, events: &mut UnboundedReceiver<TaskEvent>) {
+    /// Takes in the events of tasks that are here; gives the others back.
+    fn take_in(&self, events: Vec<TaskEvent>) -> Vec<TaskEvent> {
         let now = self.clock.now();
         let mut state = self.state();
-        let mut next = Some(first);
-        while let Some(event) = next {
-            scheduler::task_event(&mut state, event, now);
-            next = events.try_recv().ok();
+        let mut others = Vec::new();
+        for event in events {
+            if state.tasks.contains_key(&event.task_id) {
+                scheduler::task_event(&mut state, event, now);
+            } else {
+                others.push(event);
+            }
         }
+        others
     }
 
     /// Starts a task with all that it needs; without it, it fails to start.
@@ -138,15 +189,8 @@ impl LocalAws {
             .map_err(|error| format!("ResourceInitializationError: no randomness for its paths: {error}"))
     }
 
-    async fn sleep_until(&self, at: Option<Time>) {
-        match at {
-            Some(at) => sleep(at.since(self.clock.now())).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Stops every task and waits for their ends, no longer than their stop timeouts allow.
-    async fn stop_everything(&self, events: &mut UnboundedReceiver<TaskEvent>) {
+    /// Has every task stop; says how long that may take.
+    fn stop_everything(&self) -> Duration {
         let now = self.clock.now();
         let (effects, longest) = {
             let mut state = self.state();
@@ -163,16 +207,6 @@ impl LocalAws {
                 self.driver.stop(&task_id);
             }
         }
-        let deadline = Instant::now() + longest + PATIENCE;
-        while !self.state().tasks_at_the_driver().0.is_empty() {
-            match timeout_at(deadline, events.recv()).await {
-                Ok(Some(event)) => self.take_in(event, events),
-                Ok(None) => return,
-                Err(_) => {
-                    tracing::warn!("some tasks did not end in time");
-                    return;
-                }
-            }
-        }
+        longest
     }
 }

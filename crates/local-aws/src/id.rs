@@ -18,6 +18,12 @@ impl Random {
         Self(RandomState::new().hash_one(0_u8))
     }
 
+    /// Another source, told apart from this one by a digest.
+    pub(crate) fn fork(&self, digest: &[u8]) -> Self {
+        let apart = digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte));
+        Self(self.0 ^ apart)
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

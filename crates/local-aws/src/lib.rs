@@ -41,6 +41,7 @@
 
 mod admin;
 mod answer;
+mod caller;
 mod cbor;
 mod clock;
 mod cloud_map;
@@ -78,14 +79,17 @@ mod scheduler;
 mod scripted;
 mod secrets_manager;
 mod server;
+mod session;
 mod sqs;
 mod ssm;
+mod sts;
 mod switches;
 mod task_secret;
 mod task_spec;
 mod throttle;
 mod validate;
 mod wire;
+mod world;
 
 pub use clock::{Clock, SystemClock, Time, TokioClock};
 pub use config::{Config, Timing};
@@ -109,3 +113,4 @@ pub use task_spec::{
     ContainerSpec, HealthCheck, Mount, RestartPolicy, TaskSpec, Ulimit, Volume, VolumeSource,
 };
 pub use wire::ConnectionCut;
+pub use world::World;

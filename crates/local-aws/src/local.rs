@@ -1,57 +1,55 @@
-//! The local AWS as one value: state, clock, driver and faults, and the loop that moves time.
+//! The local AWS as one value: its worlds, and what they share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
 
-use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc::UnboundedReceiver};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     clock::Clock,
-    cloud_map::CloudMap,
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
-    ecs::{HookAnswer, HookUrl, Notices, State},
+    ecs::{Addresses, HookAnswer, HookUrl},
     error::ApiError,
-    events::Bus,
+    events::EventFaultRule,
     fault::{Call, Fault, FaultRule, Faults},
     id::Random,
     journal::Journal,
-    kms::Keys,
-    metadata::Surroundings,
-    neighbour::{Neighbour, neighbours},
     recorder::{Recorded, Recorder},
-    scaling::Scaling,
-    secrets_manager::Secrets,
-    sqs::{At, Queues, is_fifo},
-    ssm::{Around, Parameters},
-    throttle::Throttle,
+    world::{Common, World},
 };
 
-/// A local AWS: ECS, as far as this crate does it, in one account and region.
+/// How many worlds there are at most: each region of AWS in a good many accounts.
+const MOST_WORLDS: usize = 1_000;
+
+/// A local AWS: ECS, as far as this crate does it, and the services beside it.
 ///
 /// Requests come in through [`handle`](Self::handle), over HTTP by [`server`](Self::server) or in
 /// process by [`InProcess`](crate::InProcess); [`run`](Self::run) has to run beside them, since it
 /// moves deployments and tasks on.
+///
+/// A request goes to the [`World`] of its caller's account and its region, which is made when it is first
+/// asked for. Those methods here that speak of one account and region mean the home of the [`Config`].
 #[derive(Debug)]
 pub struct LocalAws {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) driver: Arc<dyn TaskDriver>,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
-    pub(crate) neighbours: Vec<Box<dyn Neighbour>>,
-    pub(crate) cloud_map: CloudMap,
     pub(crate) journal: Option<Arc<Journal>>,
-    pub(crate) throttle: Option<Throttle>,
-    pub(crate) queues: Queues,
-    pub(crate) bus: Bus,
-    pub(crate) scaling: Scaling,
-    parameters: Mutex<Parameters>,
-    secrets: Mutex<Secrets>,
-    keys: Mutex<Keys>,
-    around: Mutex<Surroundings>,
-    state: Mutex<State>,
+    /// Where a request goes that names neither account nor region.
+    pub(crate) home: Arc<World>,
+    /// The others, by account and region.
+    others: RwLock<BTreeMap<(String, String), Arc<World>>>,
+    pub(crate) config: Config,
+    random: Random,
+    addresses: Addresses,
+    pub(crate) common: Common,
     events: Mutex<Option<UnboundedReceiver<TaskEvent>>>,
-    changed: Notify,
     request_ids: Mutex<Random>,
 }
 
@@ -66,55 +64,81 @@ impl LocalAws {
         events: UnboundedReceiver<TaskEvent>,
     ) -> Self {
         let random = config.seed.map_or_else(Random::unseeded, Random::seeded);
-        let cloud_map = CloudMap::new(&config);
-        let bus = Bus::new(&config.account, &config.region, random.clone());
-        let notices = Notices::new(bus.ear());
+        let mut home_random = random.clone();
+        let addresses = Addresses::new(&mut home_random);
+        let common = Common::default();
+        let shared = (Arc::clone(&clock), Arc::clone(&driver));
+        let home = World::new(config.clone(), home_random, addresses.clone(), shared, common.clone());
         Self {
             faults: Faults::new(random.clone()),
             recorder: Recorder::new(config.requests_kept),
-            neighbours: neighbours(&config, &cloud_map),
-            cloud_map: cloud_map.clone(),
             journal: config.journal.clone(),
-            throttle: config.throttles.then(Throttle::default),
-            bus,
-            scaling: Scaling::new(&config.account, &config.region, random.clone()),
-            queues: Queues::new(&config.account, &config.region, random.clone()),
-            parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
-            secrets: Mutex::new(Secrets::new(&config.account, &config.region, random.clone())),
-            keys: Mutex::new(Keys::new(&config.account, &config.region, random.clone())),
-            around: Mutex::new(Surroundings { url: None, region: config.region.clone() }),
+            home: Arc::new(home),
+            others: RwLock::default(),
             // Apart from the state's: ids of resources do not hang on how often one looks.
             request_ids: Mutex::new(random.clone()),
-            state: Mutex::new(State::new(config, random, cloud_map, notices)),
+            random,
+            addresses,
+            common,
+            config,
             events: Mutex::new(Some(events)),
-            changed: Notify::new(),
             clock,
             driver,
         }
     }
 
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The world of an account and a region; made here where nobody asked for it before.
+    ///
+    /// # Errors
+    /// Where there are as many as there can be.
+    pub fn world(&self, account: &str, region: &str) -> Result<Arc<World>, ApiError> {
+        if (account, region) == (self.config.account.as_str(), self.config.region.as_str()) {
+            return Ok(Arc::clone(&self.home));
+        }
+        let place = (account.to_owned(), region.to_owned());
+        if let Some(world) = self.others.read().unwrap_or_else(PoisonError::into_inner).get(&place) {
+            return Ok(Arc::clone(world));
+        }
+        let lost = self.lost_zones(region);
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        if others.len() >= MOST_WORLDS && !others.contains_key(&place) {
+            let text = format!("This local AWS has {MOST_WORLDS} accounts and regions, and no room for more");
+            return Err(ApiError::new("LimitExceededException", text));
+        }
+        let world = others.entry(place).or_insert_with(|| Arc::new(self.make_world(account, region, &lost)));
+        Ok(Arc::clone(world))
+    }
+
+    fn make_world(&self, account: &str, region: &str, lost: &[String]) -> World {
+        let config = Config { account: account.to_owned(), region: region.to_owned(), ..self.config.clone() };
+        // Ids of its own, and the same ones from run to run whichever world is asked for first.
+        let random = self.random.fork(&Sha256::digest(format!("{account}/{region}")));
+        let shared = (Arc::clone(&self.clock), Arc::clone(&self.driver));
+        let world = World::new(config, random, self.addresses.clone(), shared, self.common.clone());
+        for zone in lost {
+            world.set_zone(zone, true);
+        }
+        for rule in self.home.bus.faults() {
+            world.bus.add_fault(rule);
+        }
+        world
+    }
+
+    /// A region's zones that are lost: for every account alike.
+    fn lost_zones(&self, region: &str) -> Vec<String> {
+        let worlds = self.worlds();
+        let zones = worlds.iter().find(|world| world.region == region).map(|world| world.zones());
+        zones.into_iter().flatten().filter(|(_, is_lost)| *is_lost).map(|(zone, _)| zone).collect()
+    }
+
+    /// Every world that there is, the home first.
+    pub fn worlds(&self) -> Vec<Arc<World>> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.home).chain(others.values()).cloned().collect()
     }
 
     pub(crate) fn next_request_id(&self) -> String {
         self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).uuid()
-    }
-
-    pub(crate) fn parameters(&self) -> MutexGuard<'_, Parameters> {
-        self.parameters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Secrets Manager's state; its lock may be taken while that of the parameters is held, and not the
-    /// other way round.
-    pub(crate) fn secrets(&self) -> MutexGuard<'_, Secrets> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// KMS's state; its lock may be taken while that of the parameters or of the secrets is held, and not
-    /// the other way round.
-    pub(crate) fn keys(&self) -> MutexGuard<'_, Keys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets a parameter of type `String`, whatever is there: for seeds and flags.
@@ -122,43 +146,57 @@ impl LocalAws {
     /// # Errors
     /// Where Systems Manager would refuse the name or the value.
     pub fn put_parameter(&self, name: &str, value: &str) -> Result<(), ApiError> {
-        self.parameters().seed(name, value, self.clock.now())
+        self.home.put_parameter(name, value)
     }
 
-    /// Makes a queue of that name, or keeps the one that is there; a name in `.fifo` makes a FIFO queue.
+    /// [`World::create_queue`] at home.
     ///
     /// # Errors
     /// Where SQS would refuse the name.
     pub fn create_queue(&self, name: &str) -> Result<(), ApiError> {
-        let request = if is_fifo(name) {
-            let attributes = json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"});
-            json!({"QueueName": name, "Attributes": attributes})
-        } else {
-            json!({"QueueName": name})
-        };
-        let at = At { url: None, clock: self.clock.as_ref() };
-        self.queues.answer("CreateQueue", &request, at).map(|_| ())
+        self.home.create_queue(name)
     }
 
-    pub(crate) fn surroundings(&self) -> Surroundings {
-        self.around.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// [`World::send_events_to`] at home.
+    ///
+    /// # Errors
+    /// Where SQS would refuse the name, or EventBridge the rule.
+    pub fn send_events_to(&self, queue: &str) -> Result<(), ApiError> {
+        self.home.send_events_to(queue)
+    }
+
+    /// Adds a fault of events, in every world; the first rule that hits an event wins.
+    pub fn add_event_fault(&self, rule: &EventFaultRule) {
+        for world in self.worlds() {
+            world.bus.add_fault(rule.clone());
+        }
+    }
+
+    /// [`World::set_metric`] at home.
+    pub fn set_metric(&self, resource_id: &str, metric: &str, value: Option<f64>) {
+        self.home.set_metric(resource_id, metric, value);
+    }
+
+    /// [`World::metrics`] at home.
+    pub fn metrics(&self) -> Vec<(String, String, f64)> {
+        self.home.metrics()
+    }
+
+    /// [`World::set_scaling_alarm`] at home.
+    pub fn set_scaling_alarm(&self, name: &str, policy: &str, breach: Option<f64>) -> bool {
+        self.home.set_scaling_alarm(name, policy, breach)
     }
 
     /// Says under which URL the [`server`](Self::server) is reached. Tasks that start from now on find
     /// their metadata and credentials there; without it they have none.
     pub fn served_at(&self, url: &str) {
         let url = Some(url.trim_end_matches('/').to_owned());
-        self.around.lock().unwrap_or_else(PoisonError::into_inner).url = url;
-    }
-
-    /// Tells the loop that a request changed something.
-    pub(crate) fn wake(&self) {
-        self.changed.notify_one();
+        *self.common.url.lock().unwrap_or_else(PoisonError::into_inner) = url;
     }
 
     /// Resolves when a request has changed something since the last time.
     pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+        self.common.changed.notified().await;
     }
 
     /// The driver's reports; `None` from the second time on.
@@ -174,7 +212,9 @@ impl LocalAws {
     /// Removes every fault, of requests and of events, and the hook.
     pub fn clear_faults(&self) {
         self.faults.clear();
-        self.bus.clear_faults();
+        for world in self.worlds() {
+            world.bus.clear_faults();
+        }
     }
 
     /// Asks `hook` for the fault of every request from now on, before the rules.
@@ -194,71 +234,51 @@ impl LocalAws {
         self.recorder.clear();
     }
 
-    /// Sets the state of a CloudWatch alarm: deployments that watch it fail when it goes to ALARM.
+    /// [`World::set_alarm`] at home.
     pub fn set_alarm(&self, name: &str, is_in_alarm: bool) {
-        self.state().set_alarm(name, is_in_alarm);
-        self.wake();
+        self.home.set_alarm(name, is_in_alarm);
     }
 
-    /// The alarms that are in ALARM.
+    /// [`World::alarms`] at home.
     pub fn alarms(&self) -> Vec<String> {
-        self.state().alarms.in_alarm()
+        self.home.alarms()
     }
 
-    /// Loses an availability zone with every task in it, or has it back; says whether there is such a
-    /// zone.
+    /// Loses an availability zone with every task in it, whichever account they are of, or has it back; says
+    /// whether there is such a zone.
     pub fn set_zone(&self, zone: &str, is_lost: bool) -> bool {
-        let found = self.state().set_zone(zone, is_lost, self.clock.now());
-        self.wake();
-        found
+        // Every one, not only the first that has it.
+        let found = self.worlds().iter().filter(|world| world.set_zone(zone, is_lost)).count();
+        found > 0
     }
 
-    /// The region's zones, each with whether it is lost.
+    /// [`World::zones`] at home.
     pub fn zones(&self) -> Vec<(String, bool)> {
-        self.state().zones()
+        self.home.zones()
     }
 
-    /// Sets what the function behind lifecycle hooks answers: in turn, and the last answer for ever.
-    ///
-    /// `function` is an ARN, a function's name, or `*` for every function. Where nobody answers for a
-    /// function, its hooks fail.
+    /// [`World::answer_hooks`] at home.
     pub fn answer_hooks(&self, function: &str, answers: Vec<HookAnswer>) {
-        self.state().hook_targets.set(function, answers);
+        self.home.answer_hooks(function, answers);
     }
 
-    /// Has the function behind lifecycle hooks asked at `url`, by POST of what ECS tells a function; what it
-    /// answers is what the function returns. `function` is as in [`answer_hooks`](Self::answer_hooks).
-    ///
-    /// Asked in real time, whatever the clock.
+    /// [`World::ask_hooks`] at home.
     pub fn ask_hooks(&self, function: &str, url: HookUrl) {
-        self.state().hook_targets.set_url(function, url);
+        self.home.ask_hooks(function, url);
     }
 
-    /// The hooks whose functions have not answered: `hookId`, `function`, and the `event` that ECS tells it.
+    /// [`World::open_hooks`] at home.
     pub fn open_hooks(&self) -> Vec<Value> {
-        self.state().open_hooks()
+        self.home.open_hooks()
     }
 
-    /// Answers for the function behind an open hook; says whether there was one of that id.
+    /// [`World::resolve_hook`] at home.
     pub fn resolve_hook(&self, id: &str, succeeded: bool) -> bool {
-        let found = self.state().resolve_hook(id, succeeded);
-        self.wake();
-        found
+        self.home.resolve_hook(id, succeeded)
     }
 
     /// The last lines that a task's container wrote, oldest first.
     pub fn task_logs(&self, task_id: &str, container: &str, limit: usize) -> Vec<LogLine> {
         self.driver.logs(task_id, container, limit)
-    }
-}
-
-impl Around for LocalAws {
-    fn key(&self, key: &str) -> Result<(), String> {
-        self.keys().usable(key, self.clock.now())
-    }
-
-    fn secret(&self, id: &str, version: Option<&str>, stage: Option<&str>) -> Result<Value, ApiError> {
-        let now = self.clock.now();
-        self.secrets().value_of(id, version, stage, &|key| self.keys().usable(key, now), now)
     }
 }

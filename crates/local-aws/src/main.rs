@@ -114,7 +114,7 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     for fault in &options.faults {
         match fault.clone() {
             AnyFaultRule::Request(rule) => local.add_fault(rule),
-            AnyFaultRule::Event(rule) => local.add_event_fault(rule),
+            AnyFaultRule::Event(rule) => local.add_event_fault(&rule),
         }
     }
     for alarm in &options.alarms {

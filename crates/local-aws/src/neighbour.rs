@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::{
     cloud_map::CloudMap, config::Config, ecr::Registries, error::ApiError, events::EventBridge,
-    kms::KeyManagement, local::LocalAws, scaling::ApplicationAutoScaling, secrets_manager::SecretsManager,
-    sqs::SimpleQueues,
+    kms::KeyManagement, scaling::ApplicationAutoScaling, secrets_manager::SecretsManager, sqs::SimpleQueues,
+    world::World,
 };
 
 /// One service beside ECS, in the same account and region.
@@ -39,12 +39,12 @@ pub(crate) trait Neighbour: Debug + Send + Sync {
 
     /// Answers an operation whose request the table has found right.
     ///
-    /// `local` is where it lies: the clock, the tasks' driver, the other services.
+    /// `world` is where it lies: the clock, the tasks' driver, the other services of the account and region.
     ///
     /// # Errors
     /// What the service refuses, in its own codes; [`not_done`](crate::wire::not_done) for an operation
     /// that is not done here.
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError>;
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError>;
 }
 
 /// Every service beside ECS, with nothing in it yet.
@@ -63,7 +63,7 @@ pub(crate) fn neighbours(config: &Config, cloud_map: &CloudMap) -> Vec<Box<dyn N
     ]
 }
 
-/// Systems Manager. Its parameters lie in [`LocalAws`], since tasks' secrets come from there too.
+/// Systems Manager. Its parameters lie in [`World`], since tasks' secrets come from there too.
 #[derive(Debug)]
 struct SystemsManager;
 
@@ -73,8 +73,8 @@ impl Neighbour for SystemsManager {
         ssm()
     }
 
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        local.parameters().call(operation, request, local, local.clock.now())
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+        world.parameters().call(operation, request, world, world.clock.now())
     }
 }
 
@@ -92,11 +92,11 @@ impl Neighbour for Logs {
         "InvalidParameterException"
     }
 
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        let streams = local.state().log_streams.group(crate::logs::group_name(request)?).cloned();
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+        let streams = world.state().log_streams.group(crate::logs::group_name(request)?).cloned();
         // Outside the lock: the driver has its own.
         crate::logs::call(operation, request, streams.as_ref(), &|stream| {
-            local.driver.logs(&stream.task_id, &stream.container, usize::MAX)
+            world.driver.logs(&stream.task_id, &stream.container, usize::MAX)
         })
     }
 }
@@ -111,8 +111,8 @@ impl Neighbour for Registries {
         "InvalidParameterException"
     }
 
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        self.call(operation, request, local.driver.as_ref())
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+        self.call(operation, request, world.driver.as_ref())
     }
 }
 

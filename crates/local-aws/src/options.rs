@@ -63,13 +63,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,
 
-    /// The region in ARNs.
+    /// The region of requests whose signature names none, and of everything that flags set.
     #[arg(long, default_value = "us-east-1")]
     region: String,
 
-    /// The account's twelve digits in ARNs.
+    /// The account, twelve digits, of requests whose access key names none, and of everything that flags set.
     #[arg(long, default_value = "123456789012", value_parser = account)]
     account: String,
+
+    /// Says of which account an access key is; may be given several times. A key whose id is twelve digits is
+    /// of the account of that number.
+    #[arg(long = "access-key", value_name = "ID=ACCOUNT", value_parser = access_key)]
+    access_keys: Vec<(String, String)>,
 
     /// Sets a parameter of Systems Manager; may be given several times.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -240,6 +245,7 @@ impl Options {
         };
         Ok(Config {
             account: self.account.clone(),
+            access_keys: self.access_keys.iter().cloned().collect(),
             region: self.region.clone(),
             seed: self.seed,
             timing,
@@ -306,6 +312,11 @@ fn account(text: &str) -> Result<String, String> {
     } else {
         Err("an account is twelve digits".to_owned())
     }
+}
+
+fn access_key(text: &str) -> Result<(String, String), String> {
+    let (id, number) = assignment(text).map_err(|_| "write ID=ACCOUNT".to_owned())?;
+    Ok((id, account(&number)?))
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -379,6 +390,7 @@ mod tests {
     fn what_is_no_account_parameter_or_fault_is_refused() {
         for arguments in [
             ["--account", "12345"],
+            ["--access-key", "AKIA=1"],
             ["--parameter", "=x"],
             ["--parameter", "x"],
             ["--fault", "burn:*"],

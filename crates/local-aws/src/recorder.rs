@@ -17,6 +17,10 @@ use crate::{clock::Time, fault::Fault};
 pub struct Recorded {
     /// When, in milliseconds since the epoch.
     pub at_ms: u64,
+    /// The account that was asked in.
+    pub account: String,
+    /// The region that was asked in.
+    pub region: String,
     /// Botocore's name of the API, such as `ecs`.
     pub service: &'static str,
     /// AWS's name of the operation.
@@ -48,6 +52,7 @@ impl Recorder {
     pub(crate) fn record(
         &self,
         at: Time,
+        (account, region): (&str, &str),
         (service, operation): (&'static str, &'static Operation),
         request: &Value,
         fault: Fault,
@@ -62,7 +67,16 @@ impl Recorder {
         if entries.len() >= self.capacity {
             entries.pop_front();
         }
-        entries.push_back(Recorded { at_ms: at.as_millis(), service, operation, request, fault, error });
+        entries.push_back(Recorded {
+            at_ms: at.as_millis(),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            service,
+            operation,
+            request,
+            fault,
+            error,
+        });
     }
 
     pub(crate) fn entries(&self) -> Vec<Recorded> {
@@ -135,7 +149,14 @@ mod tests {
         for (api, name) in [(ecs(), "CreateCluster"), (ecs(), "RunTask"), (ssm(), "PutParameter")] {
             let request = json!({"Name": "/a", "Value": "hunter2"});
             let names = (api.service, api.operation(name).unwrap());
-            recorder.record(Time::from_millis(1), names, &request, Fault::None, None);
+            recorder.record(
+                Time::from_millis(1),
+                ("123456789012", "us-east-1"),
+                names,
+                &request,
+                Fault::None,
+                None,
+            );
         }
         let kept = recorder.entries();
         assert_eq!(kept.iter().map(|entry| entry.operation).collect::<Vec<_>>(), ["RunTask", "PutParameter"]);

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{ecs::Members, local::LocalAws, ssm::Around};
+use crate::{ecs::Members, ssm::Around, world::World};
 
 const UNABLE: &str = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource \
                       retrieval failed:";
@@ -57,7 +57,7 @@ impl TaskSecret {
     }
 }
 
-impl LocalAws {
+impl World {
     /// The value of a task's secret; an error is the task's stopped reason.
     pub(crate) fn task_secret(&self, secret: &TaskSecret) -> Result<String, String> {
         let from = secret.value_from.as_str();

@@ -15,8 +15,18 @@ use http::{
 use serde_json::{Map, Value};
 
 use crate::{
-    admin, answer::Answer, cbor, error::ApiError, events::Caller, fault::Fault, local::LocalAws,
-    neighbour::Neighbour, recorder, validate,
+    admin,
+    answer::Answer,
+    caller::{Doorkeeper, Identity},
+    cbor,
+    config::Config,
+    error::ApiError,
+    events::Caller,
+    fault::Fault,
+    local::LocalAws,
+    neighbour::Neighbour,
+    recorder, sts, validate,
+    world::World,
 };
 
 /// The connection was cut: no answer comes, whether or not the request had its effect.
@@ -56,14 +66,40 @@ impl LocalAws {
     /// [`ConnectionCut`] where a fault asks for it; every refusal is an answer.
     pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ConnectionCut> {
         if let Some(path) = request.uri().path().strip_prefix("/_local") {
-            return Ok(admin::answer(self, request.method(), path, request.body()));
+            return Ok(admin::answer(self, &request, path));
         }
         if let Some(answer) = self.answer_task(request.method(), request.uri().path(), request.body()) {
             return Ok(answer);
         }
         let protocol = Protocol::of(&request);
-        let (api, operation, body) = match read(&request, protocol, &self.neighbours) {
-            Ok(parts) => parts,
+        let who = match self.doorkeeper().identify(&request) {
+            Ok(who) => who,
+            Err(error) => return Ok(self.respond(protocol, None, Err(error))),
+        };
+        if let Some(asked) = sts::Asked::read(&request) {
+            return Ok(asked.answer(&who, self.clock.now(), &self.next_request_id()));
+        }
+        self.serve(&who, protocol, &request).await
+    }
+
+    fn doorkeeper(&self) -> Doorkeeper<'_> {
+        let Config { account, region, access_keys: keys, .. } = &self.config;
+        Doorkeeper { account, region, keys }
+    }
+
+    /// Serves a request of an API in its caller's world.
+    async fn serve(
+        &self,
+        who: &Identity,
+        protocol: Protocol,
+        request: &Request<Bytes>,
+    ) -> Result<Response<Bytes>, ConnectionCut> {
+        let found = self.world(&who.account, &who.region).and_then(|world| {
+            let parts = read(request, protocol, &world.neighbours)?;
+            Ok((world, parts))
+        });
+        let (world, (api, operation, body)) = match found {
+            Ok(found) => found,
             Err(error) => return Ok(self.respond(protocol, None, Err(error))),
         };
         let names = (api.service, operation.name);
@@ -76,10 +112,10 @@ impl LocalAws {
             tokio::time::sleep(delay).await;
         }
         let call = || async {
-            let outcome = self.call(api, operation, &body).await;
-            if api.service == ecs().service && self.bus.is_heard() {
+            let outcome = world.call(api, operation, &body).await;
+            if api.service == ecs().service && world.bus.is_heard() {
                 let asked = recorder::without_secrets(operation.input, &body);
-                self.tell_of_call((operation.name, &asked), &caller(&request), &outcome);
+                world.tell_of_call((operation.name, &asked), &caller(request), &outcome);
             }
             outcome
         };
@@ -104,37 +140,10 @@ impl LocalAws {
         }
         let error = outcome.as_ref().and_then(|outcome| outcome.as_ref().err());
         let error = error.map(|error| error.code.clone().into_owned());
-        self.recorder.record(self.clock.now(), (api.service, operation), &body, fault, error);
+        let place = (world.account.as_str(), world.region.as_str());
+        self.recorder.record(self.clock.now(), place, (api.service, operation), &body, fault, error);
         let asked = Some((api, operation));
         outcome.map(|outcome| self.respond(protocol, asked, outcome)).ok_or(ConnectionCut)
-    }
-
-    async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Answer, ApiError> {
-        if let Some(neighbour) = self.neighbour(api) {
-            let body = neighbour.amended(operation.name, body);
-            let request = validate::request(operation.input, &body, neighbour.refusal())?;
-            return neighbour.call(operation.name, &request, self).await.map(Answer::Tree);
-        }
-        let now = self.clock.now();
-        if self.throttle.as_ref().is_some_and(|buckets| !buckets.take(operation.name, now)) {
-            return Err(ApiError::throttled());
-        }
-        // Whether a request is right matters only where somebody would serve it.
-        if !crate::ecs::is_done(operation.name) {
-            return Err(not_done(api.service, operation.name));
-        }
-        let request = validate::request(operation.input, body, validate::OF_ECS)?;
-        let answer = crate::ecs::call(&mut self.state(), &Checked { operation, request }, now)?;
-        if !reads(operation.name) {
-            self.deliver();
-            self.wake();
-        }
-        Ok(answer)
-    }
-
-    fn neighbour(&self, api: &Api) -> Option<&dyn Neighbour> {
-        let found = self.neighbours.iter().find(|neighbour| neighbour.api().service == api.service);
-        found.map(AsRef::as_ref)
     }
 
     fn respond(
@@ -149,7 +158,7 @@ impl LocalAws {
             Ok(answer) => (asked.map(|(_, operation)| operation.output), answer),
             Err(error) => {
                 status = error.status;
-                query_code = asked.and_then(|(api, _)| self.neighbour(api)?.query_code(&error.code));
+                query_code = asked.and_then(|(api, _)| self.home.neighbour(api)?.query_code(&error.code));
                 // RPC v2 wants the code with its namespace; every client cuts that off again.
                 let service = asked.filter(|_| protocol == Protocol::Cbor).map(|(api, _)| api.service);
                 (None, error.into_answer(service).into())
@@ -202,6 +211,36 @@ fn caller(request: &Request<Bytes>) -> Caller {
 /// Whose fault an error is, in the query protocol's words.
 fn fault_of(status: StatusCode) -> &'static str {
     if status.is_server_error() { "Receiver" } else { "Sender" }
+}
+
+impl World {
+    async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Answer, ApiError> {
+        if let Some(neighbour) = self.neighbour(api) {
+            let body = neighbour.amended(operation.name, body);
+            let request = validate::request(operation.input, &body, neighbour.refusal())?;
+            return neighbour.call(operation.name, &request, self).await.map(Answer::Tree);
+        }
+        let now = self.clock.now();
+        if self.throttle.as_ref().is_some_and(|buckets| !buckets.take(operation.name, now)) {
+            return Err(ApiError::throttled());
+        }
+        // Whether a request is right matters only where somebody would serve it.
+        if !crate::ecs::is_done(operation.name) {
+            return Err(not_done(api.service, operation.name));
+        }
+        let request = validate::request(operation.input, body, validate::OF_ECS)?;
+        let answer = crate::ecs::call(&mut self.state(), &Checked { operation, request }, now)?;
+        if !reads(operation.name) {
+            self.deliver();
+            self.wake();
+        }
+        Ok(answer)
+    }
+
+    fn neighbour(&self, api: &Api) -> Option<&dyn Neighbour> {
+        let found = self.neighbours.iter().find(|neighbour| neighbour.api().service == api.service);
+        found.map(AsRef::as_ref)
+    }
 }
 
 /// Which operation is asked, with which body.
@@ -259,7 +298,10 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::{clock::Time, clock::TokioClock, config::Config, scripted::ScriptedDriver};
+    use crate::{
+        clock::{Time, TokioClock},
+        scripted::ScriptedDriver,
+    };
 
     async fn send(local: &LocalAws, operation: &str, request: &Value) -> (u16, Value) {
         let request = Request::post(format!("/service/AmazonSSM/operation/{operation}"))

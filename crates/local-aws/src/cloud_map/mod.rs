@@ -34,7 +34,7 @@ use serde_json::Value;
 use self::catalog::Catalog;
 pub(crate) use self::registrar::Registry;
 use crate::{
-    clock::Time, config::Config, error::ApiError, local::LocalAws, neighbour::Neighbour, wire::not_done,
+    clock::Time, config::Config, error::ApiError, neighbour::Neighbour, wire::not_done, world::World,
 };
 
 /// Cloud Map in one account and region; every clone is the same one.
@@ -113,8 +113,8 @@ impl Neighbour for CloudMap {
         "InvalidInput"
     }
 
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        self.call(operation, request, local.clock.now())
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+        self.call(operation, request, world.clock.now())
     }
 }
 

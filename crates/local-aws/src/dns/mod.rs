@@ -38,7 +38,10 @@ impl LocalAws {
     pub fn answer_dns(&self, message: &[u8], over_tcp: bool) -> Option<Vec<u8>> {
         let transport = if over_tcp { Transport::Tcp } else { Transport::Udp };
         let now = self.clock.now();
-        message::answer(message, transport, &|name| self.cloud_map.look_up(name, now))
+        message::answer(message, transport, &|name| {
+            // One machine, one resolver: the first account and region that has such a zone.
+            self.worlds().iter().find_map(|world| world.cloud_map.look_up(name, now))
+        })
     }
 }
 

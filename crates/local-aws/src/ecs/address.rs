@@ -1,6 +1,10 @@
 //! An address of its own for each task, as under `awsvpc`.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use crate::id::Random;
 
@@ -14,27 +18,36 @@ const FIRST: u32 = u32::from_be_bytes([127, 64, 0, 1]);
 const COUNT: u32 = (1 << 22) - 2;
 
 /// Hands out loopback addresses in turn, so that a freed one rests as long as possible.
+///
+/// Clones share the range: all worlds are on one machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses(Arc<Mutex<Range>>);
+
 #[derive(Debug)]
-pub(crate) struct Addresses {
+struct Range {
     taken: BTreeSet<u32>,
     next: u32,
 }
 
 impl Addresses {
     /// Begins anywhere in the range: two local ECS on one machine hardly ever meet.
-    pub(super) fn new(random: &mut Random) -> Self {
-        let next = u32::try_from(random.below(u64::from(COUNT))).unwrap_or(0);
-        Self { taken: BTreeSet::new(), next }
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Self::beginning_at(u32::try_from(random.below(u64::from(COUNT))).unwrap_or(0))
+    }
+
+    fn beginning_at(next: u32) -> Self {
+        Self(Arc::new(Mutex::new(Range { taken: BTreeSet::new(), next })))
     }
 
     /// An address that no task has; `None` when all are taken.
-    pub(crate) fn take(&mut self) -> Option<Ipv4Addr> {
+    pub(crate) fn take(&self) -> Option<Ipv4Addr> {
+        let mut range = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..COUNT {
-            let offset = self.next;
-            self.next = (self.next + 1) % COUNT;
+            let offset = range.next;
+            range.next = (range.next + 1) % COUNT;
             // 0 and 255 as last octet look like networks and broadcasts to many a tool.
             let plain = !matches!((FIRST + offset) & 0xff, 0 | 255);
-            if plain && self.taken.insert(offset) {
+            if plain && range.taken.insert(offset) {
                 return Some(Ipv4Addr::from(FIRST + offset));
             }
         }
@@ -42,8 +55,9 @@ impl Addresses {
     }
 
     /// Gives an address back.
-    pub(crate) fn release(&mut self, address: Ipv4Addr) {
-        self.taken.remove(&u32::from(address).wrapping_sub(FIRST));
+    pub(crate) fn release(&self, address: Ipv4Addr) {
+        let mut range = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        range.taken.remove(&u32::from(address).wrapping_sub(FIRST));
     }
 }
 
@@ -53,7 +67,7 @@ mod tests {
 
     #[test]
     fn no_two_tasks_share_an_address_and_a_freed_one_rests() {
-        let mut addresses = Addresses { taken: BTreeSet::new(), next: COUNT - 300 };
+        let addresses = Addresses::beginning_at(COUNT - 300);
         let first = addresses.take().unwrap();
         addresses.release(first);
         let many: BTreeSet<Ipv4Addr> = (0..600).map(|_| addresses.take().unwrap()).collect();

@@ -35,6 +35,7 @@ mod zone;
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub(crate) use address::Addresses;
 pub(crate) use agenda::{Alarm, Effect, HookCall, Start};
 pub(crate) use alarm::{AlarmRecord, Alarms};
 pub(crate) use deployment::{Deployment, Launches, Rollout};
@@ -57,9 +58,8 @@ pub(crate) use task::{
 pub(crate) use zone::{Load, Zones};
 
 use self::{
-    account_setting::AccountSettings, address::Addresses, agenda::Agenda, arn::Names,
-    capacity_provider::CapacityProviders, cluster::Cluster, log_stream::LogStreams, task::RunTaskCalls,
-    task_definition::Family,
+    account_setting::AccountSettings, agenda::Agenda, arn::Names, capacity_provider::CapacityProviders,
+    cluster::Cluster, log_stream::LogStreams, task::RunTaskCalls, task_definition::Family,
 };
 use crate::{
     clock::Time,
@@ -97,8 +97,13 @@ pub(crate) struct State {
 
 impl State {
     /// An ECS in which nothing exists.
-    pub(crate) fn new(config: Config, mut random: Random, cloud_map: CloudMap, notices: Notices) -> Self {
-        let addresses = Addresses::new(&mut random);
+    pub(crate) fn new(
+        config: Config,
+        random: Random,
+        addresses: Addresses,
+        cloud_map: CloudMap,
+        notices: Notices,
+    ) -> Self {
         Self {
             random,
             agenda: Agenda::default(),

@@ -24,13 +24,13 @@ use serde_json::Value;
 
 pub(crate) use self::store::Keys;
 use crate::{
-    clock::Time, ecs::Members, error::ApiError, labels::Spelling, local::LocalAws, neighbour::Neighbour,
-    wire::not_done,
+    clock::Time, ecs::Members, error::ApiError, labels::Spelling, neighbour::Neighbour, wire::not_done,
+    world::World,
 };
 
 const SPELLING: Spelling = Spelling { key: "TagKey", value: "TagValue" };
 
-/// KMS. Its keys lie in [`LocalAws`], since other services ask whether they can be used.
+/// KMS. Its keys lie in [`World`], since other services ask whether they can be used.
 #[derive(Debug)]
 pub(crate) struct KeyManagement;
 
@@ -40,15 +40,15 @@ impl Neighbour for KeyManagement {
         kms()
     }
 
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        let now = local.clock.now();
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+        let now = world.clock.now();
         if operation == "CreateKey" {
             // Outside the lock: RSA's keys take a moment.
             let new = manage::new_key(request)?;
             let material = new.generate()?;
-            return Ok(local.keys().create(new, material, now));
+            return Ok(world.keys().create(new, material, now));
         }
-        local.keys().call(operation, request, now)
+        world.keys().call(operation, request, now)
     }
 }
 

@@ -4,8 +4,10 @@ use std::{io, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::secret;
-use crate::clock::Time;
+use crate::{
+    clock::Time,
+    session::{Keys, Session},
+};
 
 /// How long credentials are valid. ECS's are valid for six hours, too.
 const LIFE: Duration = Duration::from_hours(6);
@@ -17,57 +19,36 @@ const RENEWED_WITH: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub(crate) struct Credentials {
     role: String,
-    current: Option<Issued>,
-}
-
-struct Issued {
-    at: Time,
-    access_key: String,
-    secret_key: String,
-    token: String,
-}
-
-impl std::fmt::Debug for Issued {
-    /// Without the keys.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Issued").field("at", &self.at).finish_non_exhaustive()
-    }
+    session: Session,
+    current: Option<(Time, Keys)>,
 }
 
 impl Credentials {
-    /// Credentials that are made when they are asked for.
-    pub(super) fn of_role(role: &str) -> Self {
-        Self { role: role.to_owned(), current: None }
+    /// Credentials of a role by its ARN or name, made when they are asked for; the session is the task's.
+    pub(super) fn of_role(role: &str, account: &str, task_id: &str) -> Self {
+        let session = Session::of_role(role, task_id).unwrap_or_else(|| Session {
+            account: account.to_owned(),
+            role: role.rsplit('/').next().unwrap_or(role).to_owned(),
+            name: task_id.to_owned(),
+        });
+        Self { role: role.to_owned(), session, current: None }
     }
 
     /// The credentials in the SDKs' form; new ones where those there are will end soon.
     pub(super) fn show(&mut self, now: Time) -> io::Result<Value> {
         let last = LIFE.saturating_sub(RENEWED_WITH);
-        let current = match self.current.take().filter(|issued| now.since(issued.at) < last) {
-            Some(issued) => issued,
-            None => Issued::new(now)?,
+        let current = match self.current.take().filter(|(at, _)| now.since(*at) < last) {
+            Some(current) => current,
+            None => (now, Keys::of(&self.session)?),
         };
-        let current = self.current.insert(current);
+        let (at, keys) = self.current.insert(current);
         Ok(json!({
             "RoleArn": self.role,
-            "AccessKeyId": current.access_key,
-            "SecretAccessKey": current.secret_key,
-            "Token": current.token,
-            "Expiration": current.at.after(LIFE).to_text(),
+            "AccessKeyId": keys.access_key,
+            "SecretAccessKey": keys.secret_key,
+            "Token": keys.token,
+            "Expiration": at.after(LIFE).to_text(),
         }))
-    }
-}
-
-impl Issued {
-    fn new(at: Time) -> io::Result<Self> {
-        let letters: String = secret::hex32()?.to_ascii_uppercase().chars().take(16).collect();
-        let secret_key: String = (secret::hex32()? + &secret::hex32()?).chars().take(40).collect();
-        Ok(Self {
-            at,
-            access_key: format!("ASIA{letters}"),
-            secret_key,
-            token: format!("coxswain-local/{}{}", secret::hex32()?, secret::hex32()?),
-        })
     }
 }
 
@@ -77,7 +58,8 @@ mod tests {
 
     #[test]
     fn credentials_are_renewed_an_hour_before_they_end() {
-        let mut credentials = Credentials::of_role("arn:aws:iam::123456789012:role/task");
+        let mut credentials =
+            Credentials::of_role("arn:aws:iam::123456789012:role/task", "123456789012", "abc");
         let mut at = |hours: u64| {
             let now = Time::from_millis(1_795_000_000_000).after(Duration::from_hours(hours));
             credentials.show(now).unwrap()
@@ -96,7 +78,7 @@ mod tests {
 
     #[test]
     fn keys_are_not_in_the_debug_text() {
-        let mut credentials = Credentials::of_role("role");
+        let mut credentials = Credentials::of_role("role", "123456789012", "abc");
         let shown = credentials.show(Time::from_millis(0)).unwrap();
         let text = format!("{credentials:?}");
         assert!(!text.contains(shown["SecretAccessKey"].as_str().unwrap()), "{text}");

@@ -15,6 +15,7 @@ use crate::{
 pub(crate) struct Surroundings {
     /// Without a slash at its end; `None` where nothing is served over HTTP.
     pub(crate) url: Option<String>,
+    pub(crate) account: String,
     pub(crate) region: String,
 }
 
@@ -36,7 +37,9 @@ impl State {
         }
         let Some(url) = &around.url else { return Ok(()) };
         let credentials = match known.role() {
-            Some(role) => Some((secret::hex32()?, Credentials::of_role(role))),
+            Some(role) => {
+                Some((secret::hex32()?, Credentials::of_role(role, &around.account, &task.task_id)))
+            }
             None => None,
         };
         for container in &mut task.containers {

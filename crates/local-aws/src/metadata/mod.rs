@@ -18,7 +18,7 @@
 mod credentials;
 mod equip;
 mod protection;
-mod secret;
+pub(crate) mod secret;
 mod stats;
 
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use crate::{
     driver::Usage,
     ecs::{Container, Place, State, Task},
     local::LocalAws,
+    world::World,
 };
 
 impl LocalAws {
@@ -38,15 +39,17 @@ impl LocalAws {
         if let Some((id, protection::PATH)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once('/'))
             && matches!(*method, Method::GET | Method::PUT)
         {
-            let (status, body) =
-                self.protect(id, method, body).unwrap_or_else(|| (StatusCode::NOT_FOUND, nobody()));
+            let (status, body) = self
+                .in_some_world(|world| world.protect(id, method, body, || self.next_request_id()))
+                .unwrap_or_else(|| (StatusCode::NOT_FOUND, nobody()));
             return Some(respond(status, &body));
         }
         let answer = if let Some(rest) = path.strip_prefix("/v4/") {
             let (id, view) = rest.split_once('/').unwrap_or((rest, ""));
-            self.metadata(id, view)
+            self.in_some_world(|world| world.metadata(id, view))
         } else {
-            self.credentials_of(path.strip_prefix("/v2/credentials/")?)
+            let id = path.strip_prefix("/v2/credentials/")?;
+            self.in_some_world(|world| world.credentials_of(id))
         };
         Some(match (method, answer) {
             (&Method::GET, Some(body)) => respond(StatusCode::OK, &body),
@@ -58,6 +61,13 @@ impl LocalAws {
         })
     }
 
+    /// The answer of the world that knows a path.
+    fn in_some_world<T>(&self, ask: impl Fn(&World) -> Option<T>) -> Option<T> {
+        self.worlds().iter().find_map(|world| ask(world))
+    }
+}
+
+impl World {
     fn metadata(&self, id: &str, view: &str) -> Option<Value> {
         let now = self.clock.now();
         let state = self.state();

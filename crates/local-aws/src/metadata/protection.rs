@@ -10,17 +10,23 @@ use serde_json::{Map, Value, json};
 use crate::{
     ecs::{Members, Place, State, Task, call},
     error::ApiError,
-    local::LocalAws,
     validate,
     wire::Checked,
+    world::World,
 };
 
 /// What follows a container's own path.
 pub(super) const PATH: &str = "task-protection/v1/state";
 
-impl LocalAws {
+impl World {
     /// Reads the protection, or with PUT changes it; `None` where nobody has this path.
-    pub(super) fn protect(&self, id: &str, method: &Method, body: &Bytes) -> Option<(StatusCode, Value)> {
+    pub(super) fn protect(
+        &self,
+        id: &str,
+        method: &Method,
+        body: &Bytes,
+        request_id: impl Fn() -> String,
+    ) -> Option<(StatusCode, Value)> {
         let now = self.clock.now();
         let mut state = self.state();
         let Some(Place::Container { task, .. }) = state.places.get(id) else { return None };
@@ -49,7 +55,7 @@ impl LocalAws {
             Ok(answer) => (StatusCode::OK, in_capitals(&state, &task, &answer.into_tree())),
             Err(ApiError { code, message, status, .. }) => {
                 let error = json!({"Arn": arn, "Code": code, "Message": message});
-                (status, json!({"requestID": self.next_request_id(), "error": error}))
+                (status, json!({"requestID": request_id(), "error": error}))
             }
         };
         drop(state);

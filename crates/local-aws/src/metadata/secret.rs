@@ -5,7 +5,7 @@ use std::{fs::File, io, io::Read};
 /// 32 hexadecimal digits from the operating system's source of randomness.
 ///
 /// The ids of resources come from another, repeatable source, whose next number follows from the last.
-pub(super) fn hex32() -> io::Result<String> {
+pub(crate) fn hex32() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(hex::encode(bytes))

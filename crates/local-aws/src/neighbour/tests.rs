@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     clock::{Time, TokioClock},
+    local::LocalAws,
     scripted::ScriptedDriver,
 };
 
@@ -25,12 +26,12 @@ fn local() -> LocalAws {
 async fn every_operation_of_a_neighbour_is_done_or_says_that_it_is_not_and_the_page_on_fidelity_agrees() {
     let local = local();
     let mut rows = Vec::new();
-    for neighbour in &local.neighbours {
+    for neighbour in &local.home.neighbours {
         let api = neighbour.api();
         let mut done = Vec::new();
         for operation in api.operations {
             // Without a request's members, and so without an effect: who serves it refuses it by another code.
-            let answer = neighbour.call(operation.name, &json!({}), &local).await;
+            let answer = neighbour.call(operation.name, &json!({}), &local.home).await;
             let not_done = format!("This local AWS does not do {}'s {}", api.service, operation.name);
             if !answer.is_err_and(|error| error.message.starts_with(&not_done)) {
                 done.push(operation.name);

@@ -4,13 +4,13 @@ use coxswain_ecs_shapes::ecs;
 use serde_json::json;
 
 use super::{Order, Standing};
-use crate::{clock::Time, error::ApiError, events::Caller, local::LocalAws, wire::Checked};
+use crate::{clock::Time, error::ApiError, events::Caller, wire::Checked, world::World};
 
 /// Who asks ECS for another count. Source: *user guide*
 /// application-auto-scaling-service-linked-roles.html.
 const CALLER: Caller = Caller::Service("ecs.application-autoscaling.amazonaws.com");
 
-impl LocalAws {
+impl World {
     /// Says what a metric of a service is from now on, such as `service/main/web` and
     /// `ECSServiceAverageCPUUtilization`; `None` where there are no data any more.
     ///

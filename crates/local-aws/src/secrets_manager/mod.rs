@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub(crate) use self::store::Secrets;
 use crate::{
-    clock::Time, error::ApiError, labels::Spelling, local::LocalAws, neighbour::Neighbour, wire::not_done,
+    clock::Time, error::ApiError, labels::Spelling, neighbour::Neighbour, wire::not_done, world::World,
 };
 
 const SPELLING: Spelling = Spelling { key: "Key", value: "Value" };
@@ -30,7 +30,7 @@ const SPELLING: Spelling = Spelling { key: "Key", value: "Value" };
 /// Says why a key of KMS cannot be used, if it cannot.
 pub(crate) type KeyCheck<'a> = &'a dyn Fn(&str) -> Result<(), String>;
 
-/// Secrets Manager. Its secrets lie in [`LocalAws`], since tasks' secrets come from there too.
+/// Secrets Manager. Its secrets lie in [`World`], since tasks' secrets come from there too.
 #[derive(Debug)]
 pub(crate) struct SecretsManager;
 
@@ -40,9 +40,9 @@ impl Neighbour for SecretsManager {
         secrets_manager()
     }
 
-    async fn call(&self, operation: &str, request: &Value, local: &LocalAws) -> Result<Value, ApiError> {
-        let now = local.clock.now();
-        local.secrets().call(operation, request, &|key| local.keys().usable(key, now), now)
+    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+        let now = world.clock.now();
+        world.secrets().call(operation, request, &|key| world.keys().usable(key, now), now)
     }
 }
 

@@ -63,4 +63,6 @@ mod tasks;
 #[cfg(test)]
 mod updates;
 #[cfg(test)]
+mod worlds;
+#[cfg(test)]
 mod zones;
