@@ -38,6 +38,10 @@ COMMON_ERRORS = {
     "ValidationException",
 }
 
+# Answers that AWS itself makes shorter than its model allows: the example of
+# https://docs.aws.amazon.com/cli/latest/reference/ssm/get-parameters.html
+EMPTY_IN_AWS_TOO = {"GetParameters.InvalidParameters"}
+
 # The server's own fault, HTTP status 500, where the model does not say so.
 SERVERS_FAULTS = {"ServerException", "InternalServerError"}
 
@@ -176,7 +180,7 @@ def judge(shape, value, path, problems):
 def judge_size(shape, value, path, problems):
     size = value if isinstance(value, (int, float)) else len(value)
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    if least is not None and size < least:
+    if least is not None and size < least and path not in EMPTY_IN_AWS_TOO:
         problems.append(f"{path}: {value!r} is under the least, {least}")
     if most is not None and size > most:
         problems.append(f"{path}: {value!r} is over the most, {most}")
