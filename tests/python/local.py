@@ -36,6 +36,25 @@ AWS = pathlib.Path(sys.executable).parent / "aws"
 CREDENTIALS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "example"}
 
 
+# What AWS leaves unsettled, away from its default: `coxswain-local --help` lists it.
+SWITCHES = (
+    "identical-update-deploys",
+    "abort-stops",
+    "breaker-watches-rolling-only",
+    "breaker-counts-a-batch-once",
+    "permutes-lists",
+    "first-deployment-bakes",
+    "shows-pre-production-stage",
+)
+
+
+def turned() -> list[str]:
+    """Arguments that turn every switch, in the second pass of `cargo xtask python`."""
+    if not os.environ.get("COXSWAIN_SWITCHES_TURNED"):
+        return []
+    return [word for switch in SWITCHES for word in ("--switch", switch)]
+
+
 class Local:
     """coxswain-local as a process of its own on a free port."""
 
@@ -59,7 +78,7 @@ class Local:
                     os.environ["COXSWAIN_LOCAL"],
                     *("--listen", "127.0.0.1:0", "--images", str(image_file), "--state", str(folder / "state")),
                     *("--region", REGION, "--account", ACCOUNT, "--healthy-after", "1"),
-                    *("--journal", str(self.journal), *arguments),
+                    *("--journal", str(self.journal), *turned(), *arguments),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -9,12 +9,22 @@ use crate::ci::run_in;
 
 /// Sets the environment up where its requirements changed, and runs the judges.
 pub(crate) fn run() -> Result<()> {
+    pytest(&["tests/python"], &[])?;
+    // Once more with everything that AWS leaves unsettled turned, for who rolls services out.
+    let rollouts = ["test_ecs_deploy", "test_rollouts", "test_sequences", "test_services"]
+        .map(|name| format!("tests/python/{name}.py"));
+    pytest(&rollouts.each_ref().map(String::as_str), &[("COXSWAIN_SWITCHES_TURNED", "1")])
+}
+
+fn pytest(tests: &[&str], variables: &[(&str, &str)]) -> Result<()> {
     let root = crate::workspace_root();
     let python = environment()?;
     let programs = crate::programs();
     let status = Command::new(python)
         // Four at once, since they mostly wait for tasks to start and to end.
-        .args(["-m", "pytest", "-q", "-n", "4", "tests/python"])
+        .args(["-m", "pytest", "-q", "-n", "4"])
+        .args(tests)
+        .envs(variables.iter().copied())
         .env("COXSWAIN_LOCAL", programs.join("coxswain-local"))
         .env("COXSWAIN_API", programs.join("coxswain-api"))
         .env("COXSWAIN_PROGRAMS", &programs)
