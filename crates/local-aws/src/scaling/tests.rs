@@ -219,6 +219,37 @@ fn scaling_in_can_be_disabled_and_each_direction_suspended() {
     assert_eq!(lab.run(minutes(1)), 8);
 }
 
+/// Source: *dev guide* service-auto-scaling.html, on counts that somebody set out of the bounds.
+#[test]
+fn a_count_outside_its_bounds_is_moved_in_one_direction_only() {
+    let set = |lab: &Lab, desired: u64| {
+        lab.standing.set(Standing { desired, running: desired, is_deploying: false });
+    };
+    let lab = Lab::between(6, 4, 8);
+    lab.track(json!({}));
+    set(&lab, 2);
+    lab.metric(CPU, 25.0);
+    assert_eq!(lab.run(minutes(20)), 2, "in is not asked of what is under the minimum");
+    lab.metric(CPU, 75.0);
+    assert_eq!(lab.run(minutes(3)), 6, "out goes on from the minimum: ceil(4 * 75 / 50)");
+    set(&lab, 12);
+    assert_eq!(lab.run(minutes(20)), 12, "out is not asked of what is over the maximum");
+    lab.metric(CPU, 25.0);
+    assert_eq!(lab.run(minutes(15)), 4, "in goes on from the maximum: ceil(8 * 25 / 50)");
+}
+
+#[test]
+fn scaling_out_does_not_wait_for_the_cooldown_of_scaling_in() {
+    let lab = Lab::between(8, 1, 20);
+    lab.track(json!({"ScaleInCooldown": 36_000, "ScaleOutCooldown": 60}));
+    lab.metric(CPU, 25.0);
+    assert_eq!(lab.run(minutes(60)), 4, "once, and then it rests for ten hours");
+    lab.metric(CPU, 100.0);
+    assert_eq!(lab.run(minutes(3)), 8);
+    lab.metric(CPU, 25.0);
+    assert_eq!(lab.run(minutes(15)), 4, "its cooldown ended with the scale-out");
+}
+
 #[test]
 fn of_several_policies_the_one_with_the_most_capacity_wins_and_all_must_agree_to_scale_in() {
     let lab = Lab::between(4, 1, 20);

@@ -9,6 +9,37 @@ use serde_json::{Value, json};
 
 use crate::lab::{Lab, breaker, create_request, instant};
 
+/// What the event of a stopped Fargate task has. Source: the example in *dev guide* ecs_task_events.html,
+/// but for `ephemeralStorage`.
+const OF_A_TASKS_EVENT: [&str; 26] = [
+    "attachments",
+    "attributes",
+    "availabilityZone",
+    "clusterArn",
+    "connectivity",
+    "connectivityAt",
+    "containers",
+    "cpu",
+    "createdAt",
+    "desiredStatus",
+    "enableExecuteCommand",
+    "executionStoppedAt",
+    "group",
+    "lastStatus",
+    "launchType",
+    "memory",
+    "overrides",
+    "platformVersion",
+    "pullStartedAt",
+    "startedAt",
+    "stoppedAt",
+    "stoppingAt",
+    "taskArn",
+    "taskDefinitionArn",
+    "updatedAt",
+    "version",
+];
+
 /// A lab that sends all events to the queue `events`.
 async fn listening(config: Config) -> Lab {
     let lab = Lab::with(config).await;
@@ -74,6 +105,8 @@ async fn a_tasks_life_is_told_step_by_step_with_rising_versions() {
     for (member, value) in members {
         assert_eq!(last[member], value);
     }
+    let absent: Vec<&str> = OF_A_TASKS_EVENT.into_iter().filter(|name| last.get(*name).is_none()).collect();
+    assert!(absent.is_empty(), "{absent:?} of {last}");
     assert_eq!(last["attachments"][0]["type"], "eni");
     assert!(last["stoppedAt"].as_str().unwrap().ends_with('Z'), "{last}");
     assert!(last.get("tags").is_none());
