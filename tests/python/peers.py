@@ -67,7 +67,9 @@ class Peer:
             raise
 
     def client(self, service: str):
-        config = botocore.config.Config(retries={"total_max_attempts": 1, "mode": "standard"})
+        config = botocore.config.Config(
+            retries={"total_max_attempts": 1, "mode": "standard"}, inject_host_prefix=False
+        )
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, config=config, **CREDENTIALS)
 
     def network(self) -> tuple[list[str], str]:
@@ -126,7 +128,7 @@ class MiniStack(Peer):
             folder,
             MINISTACK_REGION=REGION,
             MINISTACK_ACCOUNT_ID=ACCOUNT,
-            SERVICES="ecs,s3,ssm,sqs,events,logs,sts",
+            SERVICES="ecs,s3,servicediscovery,ssm,sqs,events,logs,sts",
             LOG_LEVEL="WARNING",
         )
 

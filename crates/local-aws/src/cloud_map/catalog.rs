@@ -25,7 +25,7 @@ pub(crate) struct Catalog {
     /// From a request to its effect.
     takes: Duration,
     /// From a report of health to its effect.
-    pub(super) health_takes: Duration,
+    health_takes: Duration,
     pub(super) random: Random,
     /// By id.
     pub(super) namespaces: BTreeMap<String, Namespace>,
@@ -34,9 +34,14 @@ pub(crate) struct Catalog {
     /// Oldest first.
     pub(super) operations: VecDeque<Operation>,
     /// By the time at which they happen, then in the order in which they were asked for.
-    pending: BTreeMap<(Time, u64), Pending>,
+    pending: BTreeMap<Place, Pending>,
+    /// Of the reports of health among them: service and instance, where it stands, what it says.
+    reports: BTreeMap<(String, String), (Place, bool)>,
     asked: u64,
 }
+
+/// When a change happens, and its number among those that were asked for.
+type Place = (Time, u64);
 
 /// A change on its way.
 #[derive(Debug)]
@@ -59,6 +64,7 @@ impl Catalog {
             services: BTreeMap::new(),
             operations: VecDeque::new(),
             pending: BTreeMap::new(),
+            reports: BTreeMap::new(),
             asked: 0,
         }
     }
@@ -122,9 +128,11 @@ impl Catalog {
         self.push(now.after(self.takes), String::new(), change);
     }
 
-    fn push(&mut self, at: Time, operation: String, change: Change) {
+    fn push(&mut self, at: Time, operation: String, change: Change) -> Place {
         self.asked += 1;
-        self.pending.insert((at, self.asked), Pending { operation, change });
+        let place = (at, self.asked);
+        self.pending.insert(place, Pending { operation, change });
+        place
     }
 
     /// Takes in what a health checker says of an instance.
@@ -132,13 +140,23 @@ impl Catalog {
     /// The same again does not hurry it, and the opposite takes its place. Source:
     /// <https://docs.aws.amazon.com/cloud-map/latest/api/API_HealthCheckCustomConfig.html>
     pub(super) fn report_health(&mut self, service: &str, instance: &str, healthy: bool, now: Time) {
-        let change =
-            Change::SetHealth { service: service.to_owned(), instance: instance.to_owned(), healthy };
-        if self.pending.values().any(|pending| pending.change == change) {
-            return;
+        let of = (service.to_owned(), instance.to_owned());
+        match self.reports.get(&of) {
+            Some((_, reported)) if *reported == healthy => return,
+            Some((place, _)) => drop(self.pending.remove(place)),
+            None => {}
         }
-        self.pending.retain(|_, pending| !pending.change.is_health_of(service, instance));
-        self.push(now.after(self.health_takes), String::new(), change);
+        let known = self.services.get(service).and_then(|service| service.instances.get(instance));
+        // One that is still on its way is registered first.
+        let takes = if known.is_some() { self.health_takes } else { self.health_takes.max(self.takes) };
+        let change = Change::SetHealth { service: of.0.clone(), instance: of.1.clone(), healthy };
+        let place = self.push(now.after(takes), String::new(), change);
+        self.reports.insert(of, (place, healthy));
+    }
+
+    /// A report has had its effect.
+    pub(super) fn forget_report(&mut self, service: String, instance: String) {
+        self.reports.remove(&(service, instance));
     }
 
     /// The namespace that an id or an ARN names.

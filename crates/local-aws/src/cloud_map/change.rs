@@ -64,11 +64,6 @@ impl Change {
         }
     }
 
-    /// Whether it is a report of that instance's health.
-    pub(super) fn is_health_of(&self, of: &str, name: &str) -> bool {
-        matches!(self, Self::SetHealth { service, instance, .. } if service == of && instance == name)
-    }
-
     pub(super) fn apply(self, catalog: &mut Catalog) -> Result<(), Failure> {
         match self {
             Self::AddNamespace(namespace) => {
@@ -106,10 +101,11 @@ impl Change {
                 }
             }
             Self::SetHealth { service, instance, healthy } => {
-                let service = catalog.services.get_mut(&service);
-                if let Some(instance) = service.and_then(|service| service.instances.get_mut(&instance)) {
-                    instance.healthy = healthy;
+                let known = catalog.services.get_mut(&service);
+                if let Some(known) = known.and_then(|known| known.instances.get_mut(&instance)) {
+                    known.healthy = healthy;
                 }
+                catalog.forget_report(service, instance);
             }
         }
         Ok(())

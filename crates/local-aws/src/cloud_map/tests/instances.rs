@@ -1,6 +1,9 @@
+use std::{collections::BTreeMap, time::Duration};
+
 use serde_json::json;
 
 use super::{Rig, checked_dns, dns};
+use crate::config::Timing;
 
 #[test]
 fn an_instance_needs_what_the_services_records_say() {
@@ -116,6 +119,10 @@ fn a_reported_health_shows_after_half_a_minute_and_the_same_again_does_not_hurry
     rig.pass(60);
     assert_eq!(health(&rig), json!({"one": "HEALTHY", "two": "HEALTHY"}), "the opposite took its place");
 
+    report(&rig, "one", "UNHEALTHY");
+    rig.pass(30);
+    assert_eq!(health(&rig)["one"], "UNHEALTHY", "a report that had its effect stands in nobody's way");
+
     let asked = json!({"ServiceId": service, "Instances": ["one", "none"]});
     assert_eq!(rig.code("GetInstancesHealthStatus", asked), "InstanceNotFound");
     let missing = json!({"ServiceId": service, "InstanceId": "none", "Status": "HEALTHY"});
@@ -124,4 +131,19 @@ fn a_reported_health_shows_after_half_a_minute_and_the_same_again_does_not_hurry
     rig.instance(&plain, "one", "192.0.2.1", json!({}));
     let request = json!({"ServiceId": plain, "InstanceId": "one", "Status": "HEALTHY"});
     assert_eq!(rig.code("UpdateInstanceCustomHealthStatus", request), "CustomHealthNotFound");
+}
+
+#[test]
+fn a_report_on_an_instance_that_is_still_on_its_way_is_not_lost() {
+    let timing = Timing { map_health: Duration::ZERO, ..Timing::default() };
+    let mut rig = Rig::with(timing);
+    let private = rig.namespace("example.internal");
+    let service = rig.service(&private, "web", checked_dns(&["A"]));
+    let attributes = [("AWS_INSTANCE_IPV4", "192.0.2.1"), ("AWS_INIT_HEALTH_STATUS", "UNHEALTHY")];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    rig.map.register(&service, "one", BTreeMap::from(attributes), rig.now);
+    rig.map.report_health(&service, "one", true, rig.now);
+    rig.pass(1);
+    let health = rig.call("GetInstancesHealthStatus", json!({"ServiceId": service}))["Status"].take();
+    assert_eq!(health, json!({"one": "HEALTHY"}));
 }

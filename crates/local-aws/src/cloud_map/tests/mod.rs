@@ -23,7 +23,10 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let timing = Timing { map_operation: Duration::from_secs(2), ..Timing::default() };
+        Self::with(Timing { map_operation: Duration::from_secs(2), ..Timing::default() })
+    }
+
+    fn with(timing: Timing) -> Self {
         let config = Config { seed: Some(7), timing, ..Config::default() };
         Self { map: CloudMap::new(&config), now: Time::from_millis(1_795_000_000_000) }
     }
