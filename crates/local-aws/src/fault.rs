@@ -33,12 +33,32 @@ pub enum Fault {
     Twice,
     /// It is served after so many milliseconds.
     DelayMs(u64),
+    /// It is served after a time between the two, in milliseconds, drawn from the seed for each request.
+    DelayBetweenMs(u64, u64),
 }
 
 impl Fault {
+    /// What it is for one request: a time between two is drawn.
+    fn drawn(self, random: &mut Random) -> Self {
+        match self {
+            Self::DelayBetweenMs(least, most) => {
+                let width = most.saturating_sub(least).saturating_add(1);
+                Self::DelayMs(least.saturating_add(random.below(width)))
+            }
+            fault => fault,
+        }
+    }
+
+    /// From the text after `delay=`: `250`, or `50..2000`.
+    fn delay_of(text: &str) -> Option<Self> {
+        let Some((least, most)) = text.split_once("..") else { return text.parse().ok().map(Self::DelayMs) };
+        let (least, most) = (least.parse().ok()?, most.parse().ok()?);
+        (least <= most).then_some(Self::DelayBetweenMs(least, most))
+    }
+
     pub(crate) fn delay(self) -> Option<Duration> {
         match self {
-            Self::DelayMs(millis) => Some(Duration::from_millis(millis)),
+            Self::DelayMs(millis) | Self::DelayBetweenMs(millis, _) => Some(Duration::from_millis(millis)),
             _ => None,
         }
     }
@@ -60,7 +80,7 @@ pub struct Call<'a> {
 /// Which requests meet with a fault.
 ///
 /// As text, `fault:operation[:when]`: `throttle:UpdateService:every=3`, `lose-answer:*:first=1`,
-/// `server-error:DescribeServices:percent=20`, `delay=250:*`.
+/// `server-error:DescribeServices:percent=20`, `delay=250:*`, `delay=50..2000:*:percent=5`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FaultRule {
@@ -117,7 +137,7 @@ impl When {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is no fault: write FAULT:OPERATION[:WHEN], with FAULT one of throttle, server-error, \
-     lose-request, lose-answer, twice, delay=MILLISECONDS, or FAULT:DETAIL-TYPE[:WHEN], with FAULT one of \
+     lose-request, lose-answer, twice, delay=MILLISECONDS, delay=LEAST..MOST, or FAULT:DETAIL-TYPE[:WHEN], with FAULT one of \
      lose-event, double-event, reorder-event, delay-event=MILLISECONDS; WHEN is one of first=N, every=N, percent=N"
 )]
 pub struct FaultRuleError {
@@ -142,10 +162,7 @@ impl FromStr for FaultRule {
             "lose-request" => Fault::LoseRequest,
             "lose-answer" => Fault::LoseAnswer,
             "twice" => Fault::Twice,
-            other => {
-                let millis = other.strip_prefix("delay=").and_then(|millis| millis.parse().ok());
-                Fault::DelayMs(millis.ok_or_else(refuse)?)
-            }
+            other => other.strip_prefix("delay=").and_then(Fault::delay_of).ok_or_else(refuse)?,
         };
         let operation = parts.next().filter(|name| !name.is_empty()).ok_or_else(refuse)?.to_owned();
         let when = parts.next().map_or(Some(When::Always), When::read).ok_or_else(refuse)?;
@@ -219,14 +236,14 @@ impl Faults {
         if let Some(hook) = hook {
             let fault = hook(&Call { service, operation, request, attempt: *attempt });
             if fault != Fault::None {
-                return fault;
+                return fault.drawn(random);
             }
         }
         let mut chosen = Fault::None;
         for (rule, seen) in rules.iter_mut().filter(|(rule, _)| matches(&rule.operation, operation)) {
             *seen += 1;
             if rule.when.hits(*seen, random) && chosen == Fault::None {
-                chosen = rule.fault;
+                chosen = rule.fault.drawn(random);
             }
         }
         chosen
@@ -259,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_between_two_is_drawn_for_each_request_and_the_same_in_every_run() {
+        let delays = |requests| {
+            let fault = |fault| match fault {
+                Fault::DelayMs(millis) => millis,
+                other => panic!("{other:?}"),
+            };
+            outcomes("delay=50..59:*", requests).into_iter().map(fault).collect::<Vec<u64>>()
+        };
+        let drawn = delays(500);
+        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&50), Some(&59)), "both ends are drawn");
+        assert_eq!(drawn, delays(500));
+    }
+
+    #[test]
     fn a_hook_sees_each_request_and_comes_before_the_rules() {
         let faults = Faults::new(Random::seeded(7));
         faults.add("throttle:*".parse().unwrap());
@@ -270,9 +301,16 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_rule_is_refused_with_the_ones_that_are() {
-        for text in
-            ["", "throttle", "throttle:", "burn:*", "throttle:*:first", "throttle:*:every=0", "delay=x:*"]
-        {
+        for text in [
+            "",
+            "throttle",
+            "throttle:",
+            "burn:*",
+            "throttle:*:first",
+            "throttle:*:every=0",
+            "delay=x:*",
+            "delay=2..1:*",
+        ] {
             let error = text.parse::<FaultRule>().unwrap_err().to_string();
             assert!(error.contains("lose-answer"), "{error}");
         }

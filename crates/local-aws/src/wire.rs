@@ -131,7 +131,7 @@ impl LocalAws {
                 let _ = call().await;
                 Some(call().await)
             }
-            Fault::None | Fault::DelayMs(_) => Some(call().await),
+            Fault::None | Fault::DelayMs(_) | Fault::DelayBetweenMs(..) => Some(call().await),
         };
         if let (Some(journal), Some(outcome)) = (&self.journal, &outcome) {
             let clean =
