@@ -128,7 +128,7 @@ class MiniStack(Peer):
             folder,
             MINISTACK_REGION=REGION,
             MINISTACK_ACCOUNT_ID=ACCOUNT,
-            SERVICES="ecs,s3,servicediscovery,ssm,sqs,events,logs,sts",
+            SERVICES="ecs,s3,servicediscovery,ssm,sqs,events,logs,sts,secretsmanager,kms",
             LOG_LEVEL="WARNING",
         )
 

@@ -1,7 +1,10 @@
 //! Secrets on their way into tasks, and Secrets Manager, KMS and Systems Manager behind the wire.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use aws_smithy_runtime_api::client::{http::HttpConnector, orchestrator::HttpRequest};
+use aws_smithy_types::body::SdkBody;
+use coxswain_local_aws::InProcess;
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -152,20 +155,46 @@ async fn a_log_option_and_a_registrys_login_have_to_be_there_and_go_nowhere() {
     }
 }
 
+/// What the AWS SDK would be answered, whose connector this is: status and body.
+async fn through_the_connector(lab: &Lab, target: &str, body: Value) -> (u16, Value) {
+    let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
+    request.set_method("POST").unwrap();
+    request.set_uri("http://localhost/").unwrap();
+    request.headers_mut().insert("x-amz-target", target.to_owned());
+    let connector = InProcess::new(Arc::clone(&lab.local)).with_latency(SECOND);
+    let answer = HttpConnector::call(&connector, request).await.unwrap();
+    (answer.status().as_u16(), serde_json::from_slice(answer.body().bytes().unwrap()).unwrap())
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_its_deletion_is_gone_when_its_time_has_come() {
+async fn what_waits_for_its_end_is_there_until_its_time_has_come_also_behind_the_sdks_connector() {
     let lab = Lab::start().await;
     lab.secret("db", "hunter2").await;
     let key = lab.asks("TrentService.CreateKey", json!({})).await["KeyMetadata"]["KeyId"].take();
-    lab.asks("secretsmanager.DeleteSecret", json!({"SecretId": "db", "RecoveryWindowInDays": 7})).await;
+    let deleted = json!({"SecretId": "db", "RecoveryWindowInDays": 7});
+    let gone = lab.asks("secretsmanager.DeleteSecret", deleted).await["DeletionDate"].as_f64().unwrap();
     lab.asks("TrentService.ScheduleKeyDeletion", json!({"KeyId": key, "PendingWindowInDays": 7})).await;
+    #[expect(clippy::cast_possible_truncation, reason = "a time of this century")]
+    let at = jiff::Timestamp::from_second(gone as i64).unwrap();
+    let policy =
+        json!([{"Type": "Expiration", "Version": "1.0", "Attributes": {"Timestamp": at.to_string()}}]);
+    let put = json!({"Name": "/a", "Type": "String", "Value": "x", "Tier": "Advanced", "Policies": policy.to_string()});
+    lab.asks("AmazonSSM.PutParameter", put).await;
+    let asked = [
+        ("secretsmanager.DescribeSecret", json!({"SecretId": "db"}), "ResourceNotFoundException"),
+        ("TrentService.DescribeKey", json!({"KeyId": key}), "NotFoundException"),
+        ("AmazonSSM.GetParameter", json!({"Name": "/a"}), "ParameterNotFound"),
+    ];
     lab.pass(DAY * 6 + Duration::from_hours(23)).await;
-    lab.asks("secretsmanager.DescribeSecret", json!({"SecretId": "db"})).await;
-    lab.asks("TrentService.DescribeKey", json!({"KeyId": key})).await;
+    for (target, body, _) in &asked {
+        let (status, answer) = through_the_connector(&lab, target, body.clone()).await;
+        assert_eq!(status, 200, "{target}: {answer}");
+    }
     lab.pass(Duration::from_hours(1)).await;
-    let secret = lab.refuses("secretsmanager.DescribeSecret", json!({"SecretId": "db"})).await;
-    let key = lab.refuses("TrentService.DescribeKey", json!({"KeyId": key})).await;
-    assert_eq!((secret.as_str(), key.as_str()), ("ResourceNotFoundException", "NotFoundException"));
+    for (target, body, code) in asked {
+        let (status, answer) = through_the_connector(&lab, target, body).await;
+        assert_eq!((status, answer["__type"].as_str()), (400, Some(code)), "{target}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
