@@ -135,6 +135,7 @@ async fn whoever_takes_on_a_role_asks_in_the_roles_account() {
     let assumed = sts(&lab, HOME, &format!("AssumeRole&RoleArn={role}&RoleSessionName=replica")).await;
     let signer = (between(&assumed, "AccessKeyId"), "us-east-1", Some(between(&assumed, "SessionToken")));
     assert_eq!(running(&lab, signer).await.len(), 2);
+    assert_eq!(running(&lab, HOME).await, [""; 0], "not where its own keys are of");
     let told = sts(&lab, signer, "GetCallerIdentity").await;
     assert_eq!(between(&told, "Arn"), "arn:aws:sts::444455556666:assumed-role/deploy/replica");
 }
