@@ -33,6 +33,8 @@ COMMON_ERRORS = {
     "SerializationException",
     "ThrottlingException",
     "UnknownOperationException",
+    # The query protocol's: .../elasticloadbalancing/latest/APIReference/CommonErrors.html
+    "ValidationError",
     # Not AWS's: the local AWS answers it to operations that it does not do.
     "UnsupportedFeatureException",
     "ValidationException",

@@ -69,6 +69,7 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
     ("servicediscovery", "2017-03-14", "servicediscovery", &[]),
     ("sqs", "2012-11-05", "sqs", &[]),
     ("events", "2015-10-07", "events", &[]),
+    ("elbv2", "2015-12-01", "elbv2", &[]),
 ];
 
 #[derive(Deserialize)]
@@ -81,8 +82,13 @@ struct Model {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
+    protocol: String,
+    #[serde(default)]
     target_prefix: String,
+    #[serde(default)]
     json_version: String,
+    #[serde(default)]
+    xml_namespace: String,
     api_version: String,
 }
 
@@ -95,10 +101,14 @@ struct Operation {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Reference {
     shape: String,
     #[serde(default)]
     sensitive: bool,
+    /// Another name on the wire than the member's own.
+    location_name: Option<String>,
+    result_wrapper: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +130,15 @@ struct Shape {
     sensitive: bool,
     #[serde(default)]
     document: bool,
+    #[serde(default)]
+    flattened: bool,
+    error: Option<ErrorName>,
+}
+
+/// What the query protocol calls an error.
+#[derive(Deserialize)]
+struct ErrorName {
+    code: Option<String>,
 }
 
 /// Writes the tables, or with `check` fails where a file is not what would be written.
@@ -183,6 +202,11 @@ fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
     for name in wanted {
         ensure!(model.operations.contains_key(*name), "{service} has no operation {name}");
     }
+    let metadata = &model.metadata;
+    let is_query = metadata.protocol == "query";
+    if is_query {
+        check_query(model, service)?;
+    }
     let operations: Vec<_> = model
         .operations
         .iter()
@@ -193,8 +217,8 @@ fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
          use crate::shape::{{Api, Kind, Member, Operation, Shape}};\n\n\
          /// The API `{service}`.\n\
          pub static API: Api = Api {{\n    service: {service:?},\n    version: {:?},\n    \
-         target_prefix: {:?},\n    json_version: {:?},\n    operations: &[\n",
-        model.metadata.api_version, model.metadata.target_prefix, model.metadata.json_version
+         target_prefix: {:?},\n    json_version: {:?},\n    xml_namespace: {:?},\n    operations: &[\n",
+        metadata.api_version, metadata.target_prefix, metadata.json_version, metadata.xml_namespace
     );
     let mut reached = BTreeSet::new();
     let mut needs_empty = false;
@@ -209,7 +233,8 @@ fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
             }
         };
         let (input, output) = (side(&operation.input), side(&operation.output));
-        let errors: Vec<_> = operation.errors.iter().map(|error| error.shape.as_str()).collect();
+        let errors = operation.errors.iter().map(|error| error_name(model, &error.shape, is_query));
+        let errors: Vec<_> = errors.collect();
         writeln!(
             text,
             "        Operation {{ name: {name:?}, input: &{input}, output: &{output}, errors: &{errors:?} }},"
@@ -229,6 +254,28 @@ fn table(model: &Model, service: &str, wanted: &[&str]) -> Result<String> {
         )?;
     }
     Ok(text)
+}
+
+/// Holds a model of the query protocol against what the local AWS's reading and writing of it knows:
+/// lists under `member`, maps under `entry`, members under their own names, answers in their wrapper.
+fn check_query(model: &Model, service: &str) -> Result<()> {
+    for (name, operation) in &model.operations {
+        let wrapper = operation.output.as_ref().and_then(|output| output.result_wrapper.as_deref());
+        let usual = format!("{name}Result");
+        ensure!(wrapper.is_none_or(|wrapper| wrapper == usual), "{service}'s {name} has another wrapper");
+    }
+    for (name, shape) in &model.shapes {
+        let single = [&shape.member, &shape.key, &shape.value].into_iter().flatten();
+        let renamed = shape.members.values().chain(single).any(|member| member.location_name.is_some());
+        ensure!(!renamed && !shape.flattened, "{service}'s {name} has names on the wire that nothing reads");
+    }
+    Ok(())
+}
+
+/// An error as answers name it: in the query protocol, by its code.
+fn error_name<'a>(model: &'a Model, shape: &'a str, is_query: bool) -> &'a str {
+    let error = model.shapes.get(shape).filter(|_| is_query).and_then(|shape| shape.error.as_ref());
+    error.and_then(|error| error.code.as_deref()).unwrap_or(shape)
 }
 
 fn lookup<'a>(model: &'a Model, name: &str) -> Result<&'a Shape> {

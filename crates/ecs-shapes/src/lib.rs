@@ -14,8 +14,9 @@ mod walk;
 
 pub use generated::{
     application_autoscaling::API as APPLICATION_AUTOSCALING, ecr::API as ECR, ecs::API as ECS,
-    events::API as EVENTS, kms::API as KMS, logs::API as LOGS, secretsmanager::API as SECRETS_MANAGER,
-    servicediscovery::API as CLOUD_MAP, sqs::API as SQS, ssm::API as SSM,
+    elbv2::API as ELBV2, events::API as EVENTS, kms::API as KMS, logs::API as LOGS,
+    secretsmanager::API as SECRETS_MANAGER, servicediscovery::API as CLOUD_MAP, sqs::API as SQS,
+    ssm::API as SSM,
 };
 pub use shape::{Api, Kind, Member, Operation, Shape};
 pub use walk::{Node, Path, Problem, Reading, Segment, View, Violation, check, lower};
@@ -68,4 +69,9 @@ pub fn sqs() -> &'static Api {
 /// Amazon EventBridge.
 pub fn events() -> &'static Api {
     &EVENTS
+}
+
+/// Elastic Load Balancing v2, which speaks AWS's query protocol.
+pub fn elbv2() -> &'static Api {
+    &ELBV2
 }

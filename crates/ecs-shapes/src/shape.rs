@@ -7,10 +7,12 @@ pub struct Api {
     pub service: &'static str,
     /// The API's version, such as `2014-11-13`.
     pub version: &'static str,
-    /// What stands before the dot in `X-Amz-Target`.
+    /// What stands before the dot in `X-Amz-Target`; empty where the protocol is not AWS JSON.
     pub target_prefix: &'static str,
-    /// The AWS JSON protocol's version, `1.0` or `1.1`.
+    /// The AWS JSON protocol's version, `1.0` or `1.1`; empty where the protocol is another.
     pub json_version: &'static str,
+    /// The namespace of answers in AWS's query protocol; empty where the protocol is another.
+    pub xml_namespace: &'static str,
     /// Sorted by name.
     pub operations: &'static [Operation],
 }
@@ -34,7 +36,8 @@ pub struct Operation {
     pub input: &'static Shape,
     /// The answer; always a [`Kind::Structure`].
     pub output: &'static Shape,
-    /// The names of the error shapes that the model lists.
+    /// The errors that the model lists, by the names that answers have for them: in the query protocol
+    /// their codes, else their shapes' names.
     pub errors: &'static [&'static str],
 }
 

@@ -36,11 +36,22 @@ use crate::{
 /// | POST `/zones` | loses one or has it back: `{"name", "state"}`, `LOST` or `OK` |
 /// | GET `/hooks` | the lifecycle hooks whose functions have not answered |
 /// | POST `/hooks` | what a function answers, `{"function", "answers"}`, or where it is asked, `{"function", "url"}` |
+/// | GET `/balancers` | the listeners of load balancers, with where they are served |
+/// | POST `/certificates` | a server certificate: `{"arn", "chain", "key"}`, both in PEM form |
+/// | PUT `/objects/BUCKET/KEY` | an object of S3, for trust stores |
+/// | GET `/objects/BUCKET/KEY` | the object |
 /// | POST `/hooks/ID` | answers for a function: `{"hookStatus"}`, `SUCCEEDED` or `FAILED` |
 ///
 /// Alarms, metrics, zones and hooks are those of the home; of another account and region where the query says
 /// `account=` or `region=`. A zone is lost to every account.
 pub(crate) fn answer(local: &LocalAws, request: &Request<Bytes>, path: &str) -> Response<Bytes> {
+    let object = path.strip_prefix("/objects/").and_then(|path| path.split_once('/'));
+    if let (&http::Method::GET, Some((bucket, key))) = (request.method(), object)
+        && let Ok(world) = world(local, request.uri().query())
+        && let Some(content) = world.balancing.object(bucket, key)
+    {
+        return Response::new(Bytes::from(content));
+    }
     let (status, body) = match world(local, request.uri().query()) {
         Ok(world) => answer_in(local, &world, request, path),
         Err(message) => (StatusCode::BAD_REQUEST, json!({"message": message})),
@@ -66,6 +77,7 @@ fn world(local: &LocalAws, query: Option<&str>) -> Result<Arc<World>, String> {
 
 fn answer_in(local: &LocalAws, world: &World, request: &Request<Bytes>, path: &str) -> (StatusCode, Value) {
     let body = request.body();
+    let object = path.strip_prefix("/objects/").and_then(|path| path.split_once('/'));
     match (request.method().as_str(), path.trim_matches('/')) {
         ("GET", "" | "health") => (StatusCode::OK, json!({"status": "serving"})),
         ("GET", "requests") => (StatusCode::OK, json!({"requests": local.requests()})),
@@ -92,8 +104,16 @@ fn answer_in(local: &LocalAws, world: &World, request: &Request<Bytes>, path: &s
             let id = path.trim_start_matches("hooks/");
             told(resolve_hook(world, id, body), || json!({"hooks": world.open_hooks()}))
         }
+        ("GET", "balancers") => (StatusCode::OK, local.sockets.show()),
+        ("POST", "certificates") => told(put_certificate(world, body), || json!({})),
+        ("PUT", _) if object.is_some() => {
+            let (bucket, key) = object.unwrap_or_default();
+            world.balancing.put_object(bucket, key, body);
+            (StatusCode::OK, json!({}))
+        }
         _ => {
-            let there_is = "There are health, requests, counts, faults, alarms, metrics, zones and hooks";
+            let there_is = "There are health, requests, counts, faults, alarms, metrics, zones, hooks, balancers, \
+                            certificates and objects";
             (StatusCode::NOT_FOUND, json!({"message": there_is}))
         }
     }
@@ -220,6 +240,20 @@ fn resolve_hook(world: &World, id: &str, body: &Bytes) -> Result<(), String> {
         other => return Err(format!("`{other}` decides nothing: there are SUCCEEDED and FAILED")),
     };
     if world.resolve_hook(id, succeeded) { Ok(()) } else { Err(format!("no hook waits under the id {id}")) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Certificate {
+    arn: String,
+    chain: String,
+    key: String,
+}
+
+fn put_certificate(world: &World, body: &Bytes) -> Result<(), String> {
+    let Certificate { arn, chain, key } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let put = world.balancing.put_certificate(&arn, chain.as_bytes(), key.as_bytes());
+    put.map_err(|error| error.to_string())
 }
 
 fn faults(local: &LocalAws) -> Value {

@@ -107,6 +107,7 @@ impl World {
             let now = self.clock.now();
             let (effects, wakes_at) = {
                 let mut state = self.state();
+                state.look_at_turned();
                 (scheduler::advance(&mut state, now), state.agenda.wakes_at())
             };
             let scales_at = self.scale();
@@ -197,7 +198,7 @@ impl World {
             let (ids, longest) = state.tasks_at_the_driver();
             for id in &ids {
                 let reason = "The local ECS is shutting down.";
-                scheduler::stop_task(&mut state, id, StopCode::UserInitiated, reason, now);
+                scheduler::stop_now(&mut state, id, StopCode::UserInitiated, reason, now);
             }
             (state.agenda.take_effects(), longest)
         };

@@ -31,15 +31,15 @@
 //! # Limits
 //!
 //! `docs/fidelity.md` has all of them, with sources and doubts. Kept and read back, but without effect:
-//! load balancers (traffic weights are recorded, and no listener reads them) and placement. Alarms are
-//! told to it ([`LocalAws::set_alarm`]), and so are metrics ([`LocalAws::set_metric`]); the answers of
-//! hooks' functions are told ([`LocalAws::answer_hooks`]) or asked for over HTTP
-//! ([`LocalAws::ask_hooks`]). Refused by name: other deployment controllers than `ECS`, and the
-//! operations that are not done. Capacity never runs out, a daemon service has no instance to run on, and
-//! signatures are not looked at. Nothing outlives the process. What AWS leaves unsettled is a switch:
-//! [`Switches`].
+//! placement. Alarms are told to it ([`LocalAws::set_alarm`]), and so are metrics
+//! ([`LocalAws::set_metric`]); the answers of hooks' functions are told ([`LocalAws::answer_hooks`]) or
+//! asked for over HTTP ([`LocalAws::ask_hooks`]). Load balancers are served by [`LocalAws::balance`]
+//! alone. Refused by name: other deployment controllers than `ECS`, and the operations that are not done.
+//! Capacity never runs out, a daemon service has no instance to run on, and signatures are not looked at.
+//! Nothing outlives the process. What AWS leaves unsettled is a switch: [`Switches`].
 
 mod admin;
+mod alb;
 mod answer;
 mod caller;
 mod cbor;
@@ -56,6 +56,7 @@ mod drive;
 mod driver;
 mod ecr;
 mod ecs;
+mod elb;
 mod error;
 mod events;
 mod exchange;
@@ -72,6 +73,7 @@ mod logs;
 mod metadata;
 mod neighbour;
 mod process;
+mod query;
 mod recorder;
 mod registry;
 mod scaling;
@@ -91,6 +93,7 @@ mod validate;
 mod wire;
 mod world;
 
+pub use alb::BalancerConfig;
 pub use clock::{Clock, SystemClock, Time, TokioClock};
 pub use config::{Config, Timing};
 pub use connector::InProcess;
@@ -98,6 +101,7 @@ pub use dns::DnsServer;
 pub use docker::{DockerConfig, DockerDriver, EngineError};
 pub use driver::{LogLine, TaskDriver, TaskEvent, TaskEventKind, TaskEventSender, Usage};
 pub use ecs::{HookAnswer, HookAnswerError, HookUrl, HookUrlError};
+pub use elb::CertificateError;
 pub use error::ApiError;
 pub use events::{AnyFaultRule, EventFault, EventFaultRule};
 pub use fault::{Call, Fault, FaultHook, FaultRule, FaultRuleError, When};

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
@@ -10,10 +12,12 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
+    alb::Sockets,
     clock::Clock,
     config::Config,
     driver::{LogLine, TaskDriver, TaskEvent},
     ecs::{Addresses, HookAnswer, HookUrl},
+    elb::{CertificateError, CheckOutcome},
     error::ApiError,
     events::EventFaultRule,
     fault::{Call, Fault, FaultRule, Faults},
@@ -40,6 +44,7 @@ pub struct LocalAws {
     pub(crate) driver: Arc<dyn TaskDriver>,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
+    pub(crate) sockets: Sockets,
     pub(crate) journal: Option<Arc<Journal>>,
     /// Where a request goes that names neither account nor region.
     pub(crate) home: Arc<World>,
@@ -71,6 +76,7 @@ impl LocalAws {
         let home = World::new(config.clone(), home_random, addresses.clone(), shared, common.clone());
         Self {
             faults: Faults::new(random.clone()),
+            sockets: Sockets::default(),
             recorder: Recorder::new(config.requests_kept),
             journal: config.journal.clone(),
             home: Arc::new(home),
@@ -275,6 +281,33 @@ impl LocalAws {
     /// [`World::resolve_hook`] at home.
     pub fn resolve_hook(&self, id: &str, succeeded: bool) -> bool {
         self.home.resolve_hook(id, succeeded)
+    }
+
+    /// Has a server certificate at home, as ACM would, in the place of one of that ARN.
+    ///
+    /// # Errors
+    /// What is wrong with chain or key, both in PEM form.
+    pub fn put_certificate(&self, arn: &str, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
+        self.home.balancing.put_certificate(arn, chain, key)
+    }
+
+    /// Has a folder be a bucket of S3, from which trust stores at home are read.
+    pub fn put_bucket(&self, bucket: &str, folder: impl Into<PathBuf>) {
+        self.home.balancing.put_folder(bucket, folder.into());
+    }
+
+    /// Has an object in a bucket of S3, for trust stores at home, before one in a folder.
+    pub fn put_object(&self, bucket: &str, key: &str, content: &[u8]) {
+        self.home.balancing.put_object(bucket, key, content);
+    }
+
+    /// Says how the targets of an address are, for scripts: while [`balance`](Self::balance) does not run,
+    /// nobody else does.
+    pub fn set_target_health(&self, address: IpAddr, is_healthy: bool) {
+        let outcome = if is_healthy { CheckOutcome::Good } else { CheckOutcome::Failed };
+        for world in self.worlds() {
+            world.balancing.set_health(address, outcome);
+        }
     }
 
     /// The last lines that a task's container wrote, oldest first.

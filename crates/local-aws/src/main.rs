@@ -15,8 +15,9 @@ use std::{
 
 use clap::Parser;
 use coxswain_local_aws::{
-    AnyFaultRule, ApiError, DnsServer, DockerConfig, DockerDriver, EngineError, LocalAws, ProcessConfig,
-    ProcessDriver, ScriptedDriver, SystemClock, TaskDriver, TaskEventSender, shim_main_if_asked,
+    AnyFaultRule, ApiError, CertificateError, DnsServer, DockerConfig, DockerDriver, EngineError, LocalAws,
+    ProcessConfig, ProcessDriver, ScriptedDriver, SystemClock, TaskDriver, TaskEventSender,
+    shim_main_if_asked,
 };
 use tokio::{
     net::TcpListener,
@@ -40,6 +41,10 @@ enum Failure {
     Parameter(String, #[source] ApiError),
     #[error("the queue {0} is refused")]
     Queue(String, #[source] ApiError),
+    #[error("the certificate {0} cannot be used")]
+    Certificate(String, #[source] CertificateError),
+    #[error("cannot read {}", .0.display())]
+    Read(PathBuf, #[source] io::Error),
     #[error("cannot make the folder {}", .0.display())]
     State(PathBuf, #[source] io::Error),
     #[error("the container engine cannot be used")]
@@ -126,6 +131,7 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
             HookFunction::Url(url) => local.ask_hooks(function, url.clone()),
         }
     }
+    prepare_balancers(options, &local)?;
 
     let listener =
         TcpListener::bind(options.listen).await.map_err(|source| Failure::Listen(options.listen, source))?;
@@ -146,6 +152,8 @@ async fn serve(options: &Options) -> Result<ExitCode, Failure> {
     if let Some(dns) = dns {
         running.spawn(dns.serve(Arc::clone(&local), shutdown.clone()));
     }
+    let (token, balancing, config) = (shutdown.clone(), Arc::clone(&local), options.balancers());
+    running.spawn(async move { balancing.balance(config, token).await });
     let token = shutdown.clone();
     running.spawn(async move { local.run(token).await });
 
@@ -208,6 +216,20 @@ impl Driver {
 async fn bind_dns(address: Option<SocketAddr>) -> Result<Option<DnsServer>, Failure> {
     let Some(address) = address else { return Ok(None) };
     DnsServer::bind(address).await.map(Some).map_err(|source| Failure::Listen(address, source))
+}
+
+/// Gives load balancers what they would find at ACM and in S3.
+fn prepare_balancers(options: &Options, local: &LocalAws) -> Result<(), Failure> {
+    let read = |path: &PathBuf| fs::read(path).map_err(|source| Failure::Read(path.clone(), source));
+    for (arn, chain, key) in &options.certificates {
+        local
+            .put_certificate(arn, &read(chain)?, &read(key)?)
+            .map_err(|source| Failure::Certificate(arn.clone(), source))?;
+    }
+    for (bucket, folder) in &options.buckets {
+        local.put_bucket(bucket, folder);
+    }
+    Ok(())
 }
 
 /// SIGINT and SIGTERM.

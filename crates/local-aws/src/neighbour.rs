@@ -1,15 +1,15 @@
 //! The services beside ECS: what each is to the wire.
 
-use std::{borrow::Cow, fmt::Debug};
+use std::{borrow::Cow, fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use coxswain_ecs_shapes::{Api, ecr, logs, ssm};
 use serde_json::Value;
 
 use crate::{
-    cloud_map::CloudMap, config::Config, ecr::Registries, error::ApiError, events::EventBridge,
-    kms::KeyManagement, scaling::ApplicationAutoScaling, secrets_manager::SecretsManager, sqs::SimpleQueues,
-    world::World,
+    cloud_map::CloudMap, config::Config, ecr::Registries, elb::Balancing, error::ApiError,
+    events::EventBridge, kms::KeyManagement, scaling::ApplicationAutoScaling,
+    secrets_manager::SecretsManager, sqs::SimpleQueues, world::World,
 };
 
 /// One service beside ECS, in the same account and region.
@@ -48,7 +48,11 @@ pub(crate) trait Neighbour: Debug + Send + Sync {
 }
 
 /// Every service beside ECS, with nothing in it yet.
-pub(crate) fn neighbours(config: &Config, cloud_map: &CloudMap) -> Vec<Box<dyn Neighbour>> {
+pub(crate) fn neighbours(
+    config: &Config,
+    cloud_map: &CloudMap,
+    balancing: &Arc<Balancing>,
+) -> Vec<Box<dyn Neighbour>> {
     let registries = Registries::new(&config.account, &config.region);
     vec![
         Box::new(SecretsManager),
@@ -60,6 +64,7 @@ pub(crate) fn neighbours(config: &Config, cloud_map: &CloudMap) -> Vec<Box<dyn N
         Box::new(SimpleQueues),
         Box::new(EventBridge),
         Box::new(ApplicationAutoScaling),
+        Box::new(Arc::clone(balancing)),
     ]
 }
 

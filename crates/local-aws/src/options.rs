@@ -11,8 +11,8 @@ use std::{
 
 use clap::{Parser, ValueEnum};
 use coxswain_local_aws::{
-    AnyFaultRule, Config, HookAnswer, HookAnswerError, HookUrl, HookUrlError, ImageMap, ImageMapError,
-    Journal, Switches, Timing,
+    AnyFaultRule, BalancerConfig, Config, HookAnswer, HookAnswerError, HookUrl, HookUrlError, ImageMap,
+    ImageMapError, Journal, Switches, Timing,
 };
 
 /// A local ECS: AWS's own protocol, tasks as processes of this machine, ECS's rules for rollouts.
@@ -143,6 +143,21 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS")]
     cloud_map_health_delay: Option<u64>,
 
+    /// Serves load balancers' listeners of one port on another, such as 443=8443; may be given several
+    /// times. Each load balancer has a loopback address of its own, its DNS name.
+    #[arg(long = "listener-port", value_name = "PORT=PORT", value_parser = ports)]
+    listener_ports: Vec<(u16, u16)>,
+
+    /// A server certificate for HTTPS listeners, as ACM would hold it: chain and key are files in PEM form;
+    /// may be given several times.
+    #[arg(long = "certificate", value_name = "ARN=CHAIN,KEY", value_parser = certificate)]
+    pub(crate) certificates: Vec<(String, PathBuf, PathBuf)>,
+
+    /// A folder that is a bucket of S3, for trust stores and their revocation lists; may be given several
+    /// times.
+    #[arg(long = "bucket", value_name = "NAME=FOLDER", value_parser = assignment)]
+    pub(crate) buckets: Vec<(String, String)>,
+
     /// Makes every id the same from run to run.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -177,6 +192,8 @@ enum Switch {
     FirstDeploymentBakes,
     /// lifecycleStage shows PRE_PRODUCTION_TRAFFIC_SHIFT, which the model's enum lacks.
     ShowsPreProductionStage,
+    /// Load balancers take away headers of client certificates that clients sent themselves.
+    RemovesClientSentMtlsHeaders,
 }
 
 /// What stands in for a Lambda function.
@@ -257,6 +274,10 @@ impl Options {
         })
     }
 
+    pub(crate) fn balancers(&self) -> BalancerConfig {
+        BalancerConfig { ports: self.listener_ports.iter().copied().collect() }
+    }
+
     fn switches(&self) -> Switches {
         let mut switches = Switches::default();
         for switch in &self.switches {
@@ -268,6 +289,7 @@ impl Options {
                 Switch::PermutesLists => switches.permutes_lists = true,
                 Switch::FirstDeploymentBakes => switches.first_deployment_bakes = true,
                 Switch::ShowsPreProductionStage => switches.shows_pre_production_stage = true,
+                Switch::RemovesClientSentMtlsHeaders => switches.removes_client_sent_mtls_headers = true,
             }
         }
         switches
@@ -324,6 +346,19 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let read = text.split_once('=').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    read.filter(|(from, to)| *from > 0 && *to > 0).ok_or_else(|| "write PORT=PORT".to_owned())
+}
+
+fn certificate(text: &str) -> Result<(String, PathBuf, PathBuf), String> {
+    let read = assignment(text).ok().and_then(|(arn, files)| {
+        let (chain, key) = files.split_once(',')?;
+        Some((arn, chain.into(), key.into()))
+    });
+    read.ok_or_else(|| "write ARN=CHAIN,KEY".to_owned())
 }
 
 fn hook(text: &str) -> Result<(String, HookFunction), String> {

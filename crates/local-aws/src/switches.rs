@@ -38,6 +38,11 @@ pub struct Switches {
     /// The API's description lists it and the model's enum does not; the default shows
     /// `PRODUCTION_TRAFFIC_SHIFT` in its place, which every client knows.
     pub shows_pre_production_stage: bool,
+    /// Whether a load balancer takes away headers of client certificates that a client sent itself.
+    ///
+    /// No page of AWS says so. What the load balancer sets is in the place of what the client sent in
+    /// any case; the default leaves the others, so that nobody relies on it.
+    pub removes_client_sent_mtls_headers: bool,
 }
 
 impl Default for Switches {
@@ -50,6 +55,7 @@ impl Default for Switches {
             permutes_lists: false,
             first_deployment_bakes: false,
             shows_pre_production_stage: false,
+            removes_client_sent_mtls_headers: false,
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The wire: AWS JSON in, AWS JSON out, or Smithy's RPC v2 CBOR both ways.
+//! The wire: AWS JSON in, AWS JSON out, or Smithy's RPC v2 CBOR both ways, or a form in and XML out.
 //!
-//! A request of AWS JSON names API and operation in `X-Amz-Target`, one of RPC v2 CBOR in its path; its
-//! body is the operation's input. Signatures are not checked: whoever reaches a local ECS may use it.
+//! A request of AWS JSON names API and operation in `X-Amz-Target`, one of RPC v2 CBOR in its path, a form
+//! in itself ([`query`]); its body is the operation's input. Signatures are not checked: whoever reaches a
+//! local ECS may use it.
 
 use std::{iter, net::SocketAddr};
 
@@ -25,7 +26,7 @@ use crate::{
     fault::Fault,
     local::LocalAws,
     neighbour::Neighbour,
-    recorder, sts, validate,
+    query, recorder, sts, validate,
     world::World,
 };
 
@@ -39,10 +40,14 @@ pub struct ConnectionCut;
 enum Protocol {
     Json,
     Cbor,
+    Query,
 }
 
 impl Protocol {
     fn of(request: &Request<Bytes>) -> Self {
+        if query::is_asked(request.headers()) {
+            return Self::Query;
+        }
         let named = request.headers().get("smithy-protocol");
         if named.is_some_and(|name| name.as_bytes() == CBOR.as_bytes()) { Self::Cbor } else { Self::Json }
     }
@@ -152,6 +157,10 @@ impl LocalAws {
         asked: Option<(&Api, &Operation)>,
         outcome: Result<Answer, ApiError>,
     ) -> Response<Bytes> {
+        if protocol == Protocol::Query {
+            let outcome = outcome.map(Answer::into_tree);
+            return query::respond(asked, outcome, &self.next_request_id());
+        }
         let mut status = StatusCode::OK;
         let mut query_code = None;
         let (shape, answer) = match outcome {
@@ -165,7 +174,7 @@ impl LocalAws {
             }
         };
         let body = match protocol {
-            Protocol::Json => answer.into_text(),
+            Protocol::Json | Protocol::Query => answer.into_text(),
             Protocol::Cbor => cbor::encode(shape, &answer.into_tree()).unwrap_or_else(|error| {
                 tracing::error!(%error, "an answer cannot be written as CBOR");
                 status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -178,7 +187,7 @@ impl LocalAws {
         let version = asked.map(|(api, _)| api.json_version);
         let content_type = match protocol {
             Protocol::Json if version == Some("1.0") => "application/x-amz-json-1.0",
-            Protocol::Json => "application/x-amz-json-1.1",
+            Protocol::Json | Protocol::Query => "application/x-amz-json-1.1",
             Protocol::Cbor => "application/cbor",
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -249,8 +258,10 @@ fn read(
     protocol: Protocol,
     neighbours: &[Box<dyn Neighbour>],
 ) -> Result<(&'static Api, &'static Operation, Value), ApiError> {
+    let apis = || iter::once(ecs()).chain(neighbours.iter().map(|neighbour| neighbour.api()));
     let unknown = |text: String| ApiError::new("UnknownOperationException", text);
     let (prefix, name) = match protocol {
+        Protocol::Query => return query::read(request.body(), apis()),
         Protocol::Json => {
             let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
             let target =
@@ -263,9 +274,7 @@ fn read(
             named.ok_or_else(|| unknown(format!("No operation: {path}")))?
         }
     };
-    let api = iter::once(ecs())
-        .chain(neighbours.iter().map(|neighbour| neighbour.api()))
-        .find(|api| api.target_prefix == prefix);
+    let api = apis().find(|api| api.target_prefix == prefix && !prefix.is_empty());
     let api = api.ok_or_else(|| unknown(format!("The local AWS does not know the API {prefix}")))?;
     let operation = api.operation(name);
     let operation = operation.ok_or_else(|| unknown(format!("{} has no operation {name}", api.service)))?;
@@ -274,7 +283,7 @@ fn read(
         return Ok((api, operation, Value::Object(Map::new())));
     }
     let read = match protocol {
-        Protocol::Json => {
+        Protocol::Json | Protocol::Query => {
             serde_json::from_slice(body).map_err(|error| format!("The body is no JSON: {error}"))
         }
         Protocol::Cbor => cbor::decode(body).map_err(|error| format!("The body is no CBOR: {error}")),

@@ -1,6 +1,6 @@
 //! One account in one region: an ECS and the services beside it, apart from every other.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     driver::TaskDriver,
     ecs::{Addresses, HookAnswer, HookUrl, Notices, State},
+    elb::Balancing,
     error::ApiError,
     events::Bus,
     id::Random,
@@ -37,6 +38,7 @@ pub struct World {
     pub(crate) neighbours: Vec<Box<dyn Neighbour>>,
     pub(crate) throttle: Option<Throttle>,
     pub(crate) cloud_map: CloudMap,
+    pub(crate) balancing: Arc<Balancing>,
     pub(crate) queues: Queues,
     pub(crate) bus: Bus,
     pub(crate) scaling: Scaling,
@@ -54,6 +56,10 @@ pub(crate) struct Common {
     pub(crate) url: Arc<Mutex<Option<String>>>,
     /// Tells the loop that a request changed something.
     pub(crate) changed: Arc<Notify>,
+    /// Tells the local ALB that a load balancer changed something.
+    pub(crate) balancers_changed: Arc<Notify>,
+    /// Whether the local ALB serves.
+    pub(crate) is_balanced: Arc<AtomicBool>,
 }
 
 impl World {
@@ -68,10 +74,11 @@ impl World {
         let cloud_map = CloudMap::new(&config);
         let bus = Bus::new(&config.account, &config.region, random.clone());
         let notices = Notices::new(bus.ear());
+        let balancing = Balancing::new(&config, random.clone(), &common);
         Self {
             account: config.account.clone(),
             region: config.region.clone(),
-            neighbours: neighbours(&config, &cloud_map),
+            neighbours: neighbours(&config, &cloud_map, &balancing),
             cloud_map: cloud_map.clone(),
             bus,
             scaling: Scaling::new(&config.account, &config.region, random.clone()),
@@ -80,7 +87,14 @@ impl World {
             parameters: Mutex::new(Parameters::new(&config.account, &config.region)),
             secrets: Mutex::new(Secrets::new(&config.account, &config.region, random.clone())),
             keys: Mutex::new(Keys::new(&config.account, &config.region, random.clone())),
-            state: Mutex::new(State::new(config, random, addresses, cloud_map, notices)),
+            state: Mutex::new(State::new(
+                config,
+                random,
+                addresses,
+                (cloud_map, Arc::clone(&balancing)),
+                notices,
+            )),
+            balancing,
             common,
             clock,
             driver,

@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2016-02-06",
     target_prefix: "AnyScaleFrontendService",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "DeleteScalingPolicy", input: &DELETE_SCALING_POLICY_REQUEST, output: &DELETE_SCALING_POLICY_RESPONSE, errors: &["ValidationException", "ObjectNotFoundException", "ConcurrentUpdateException", "InternalServiceException"] },
         Operation { name: "DeleteScheduledAction", input: &DELETE_SCHEDULED_ACTION_REQUEST, output: &DELETE_SCHEDULED_ACTION_RESPONSE, errors: &["ValidationException", "ObjectNotFoundException", "ConcurrentUpdateException", "InternalServiceException"] },

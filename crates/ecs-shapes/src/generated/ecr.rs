@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2015-09-21",
     target_prefix: "AmazonEC2ContainerRegistry_V20150921",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "BatchGetImage", input: &BATCH_GET_IMAGE_REQUEST, output: &BATCH_GET_IMAGE_RESPONSE, errors: &["ServerException", "InvalidParameterException", "RepositoryNotFoundException", "LimitExceededException", "UnableToGetUpstreamImageException"] },
         Operation { name: "DescribeImages", input: &DESCRIBE_IMAGES_REQUEST, output: &DESCRIBE_IMAGES_RESPONSE, errors: &["ServerException", "InvalidParameterException", "RepositoryNotFoundException", "ImageNotFoundException"] },

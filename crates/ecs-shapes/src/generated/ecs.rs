@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2014-11-13",
     target_prefix: "AmazonEC2ContainerServiceV20141113",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "AssociateGatewayWithCluster", input: &ASSOCIATE_GATEWAY_WITH_CLUSTER_REQUEST, output: &ASSOCIATE_GATEWAY_WITH_CLUSTER_RESPONSE, errors: &["AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "GatewayNotFoundException", "ClusterNotFoundException", "UnsupportedFeatureException"] },
         Operation { name: "ContinueServiceDeployment", input: &CONTINUE_SERVICE_DEPLOYMENT_REQUEST, output: &CONTINUE_SERVICE_DEPLOYMENT_RESPONSE, errors: &["AccessDeniedException", "ServerException", "InvalidParameterException", "ClientException", "ServiceDeploymentNotFoundException", "UnsupportedFeatureException"] },

@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2015-10-07",
     target_prefix: "AWSEvents",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "ActivateEventSource", input: &ACTIVATE_EVENT_SOURCE_REQUEST, output: &NOTHING, errors: &["ResourceNotFoundException", "ConcurrentModificationException", "InvalidStateException", "InternalException", "OperationDisabledException"] },
         Operation { name: "CancelReplay", input: &CANCEL_REPLAY_REQUEST, output: &CANCEL_REPLAY_RESPONSE, errors: &["ResourceNotFoundException", "ConcurrentModificationException", "IllegalStatusException", "InternalException"] },

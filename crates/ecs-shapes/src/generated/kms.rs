@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2014-11-01",
     target_prefix: "TrentService",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "CancelKeyDeletion", input: &CANCEL_KEY_DELETION_REQUEST, output: &CANCEL_KEY_DELETION_RESPONSE, errors: &["NotFoundException", "InvalidArnException", "DependencyTimeoutException", "KMSInternalException", "KMSInvalidStateException"] },
         Operation { name: "ConnectCustomKeyStore", input: &CONNECT_CUSTOM_KEY_STORE_REQUEST, output: &CONNECT_CUSTOM_KEY_STORE_RESPONSE, errors: &["CloudHsmClusterNotActiveException", "CustomKeyStoreInvalidStateException", "CustomKeyStoreNotFoundException", "KMSInternalException", "CloudHsmClusterInvalidConfigurationException"] },

@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2014-03-28",
     target_prefix: "Logs_20140328",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "DescribeLogStreams", input: &DESCRIBE_LOG_STREAMS_REQUEST, output: &DESCRIBE_LOG_STREAMS_RESPONSE, errors: &["InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"] },
         Operation { name: "FilterLogEvents", input: &FILTER_LOG_EVENTS_REQUEST, output: &FILTER_LOG_EVENTS_RESPONSE, errors: &["InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"] },

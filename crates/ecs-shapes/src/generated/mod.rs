@@ -10,3 +10,4 @@ pub(crate) mod kms;
 pub(crate) mod servicediscovery;
 pub(crate) mod sqs;
 pub(crate) mod events;
+pub(crate) mod elbv2;

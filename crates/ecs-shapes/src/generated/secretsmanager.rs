@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2017-10-17",
     target_prefix: "secretsmanager",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "AssociateCrossAccountReplica", input: &ASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST, output: &ASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE, errors: &["ResourceNotFoundException", "InvalidRequestException", "InvalidParameterException", "LimitExceededException", "InternalServiceError"] },
         Operation { name: "BatchGetSecretValue", input: &BATCH_GET_SECRET_VALUE_REQUEST, output: &BATCH_GET_SECRET_VALUE_RESPONSE, errors: &["ResourceNotFoundException", "InvalidParameterException", "InvalidRequestException", "DecryptionFailure", "InternalServiceError", "InvalidNextTokenException"] },

@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2017-03-14",
     target_prefix: "Route53AutoNaming_v20170314",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "CreateHttpNamespace", input: &CREATE_HTTP_NAMESPACE_REQUEST, output: &CREATE_HTTP_NAMESPACE_RESPONSE, errors: &["InvalidInput", "NamespaceAlreadyExists", "ResourceLimitExceeded", "DuplicateRequest", "TooManyTagsException"] },
         Operation { name: "CreatePrivateDnsNamespace", input: &CREATE_PRIVATE_DNS_NAMESPACE_REQUEST, output: &CREATE_PRIVATE_DNS_NAMESPACE_RESPONSE, errors: &["InvalidInput", "NamespaceAlreadyExists", "ResourceLimitExceeded", "DuplicateRequest", "TooManyTagsException"] },

@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2012-11-05",
     target_prefix: "AmazonSQS",
     json_version: "1.0",
+    xml_namespace: "",
     operations: &[
         Operation { name: "AddPermission", input: &ADD_PERMISSION_REQUEST, output: &NOTHING, errors: &["OverLimit", "RequestThrottled", "QueueDoesNotExist", "InvalidAddress", "InvalidSecurity", "UnsupportedOperation"] },
         Operation { name: "CancelMessageMoveTask", input: &CANCEL_MESSAGE_MOVE_TASK_REQUEST, output: &CANCEL_MESSAGE_MOVE_TASK_RESULT, errors: &["ResourceNotFoundException", "RequestThrottled", "InvalidAddress", "InvalidSecurity", "UnsupportedOperation"] },

@@ -8,6 +8,7 @@ pub static API: Api = Api {
     version: "2014-11-06",
     target_prefix: "AmazonSSM",
     json_version: "1.1",
+    xml_namespace: "",
     operations: &[
         Operation { name: "AddTagsToResource", input: &ADD_TAGS_TO_RESOURCE_REQUEST, output: &ADD_TAGS_TO_RESOURCE_RESULT, errors: &["InvalidResourceType", "InvalidResourceId", "InternalServerError", "TooManyTagsError", "TooManyUpdates"] },
         Operation { name: "DeleteParameter", input: &DELETE_PARAMETER_REQUEST, output: &DELETE_PARAMETER_RESULT, errors: &["InternalServerError", "ParameterNotFound"] },

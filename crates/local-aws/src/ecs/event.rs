@@ -123,6 +123,22 @@ pub(crate) mod words {
         format!("(task {id}) failed container health checks.")
     }
 
+    pub(crate) fn registered(count: usize, group: &str) -> String {
+        format!("registered {count} targets in (target-group {group})")
+    }
+
+    pub(crate) fn deregistered(count: usize, group: &str) -> String {
+        format!("deregistered {count} targets in (target-group {group})")
+    }
+
+    pub(crate) fn draining(count: usize) -> String {
+        format!("has begun draining connections on {count} tasks.")
+    }
+
+    pub(crate) fn unhealthy_in(id: &str, port: u16, group: &str, reason: &str) -> String {
+        format!("(task {id}) (port {port}) is unhealthy in (target-group {group}) due to (reason {reason})")
+    }
+
     pub(crate) fn completed(deployment: &str) -> String {
         format!("(deployment {deployment}) deployment completed.")
     }

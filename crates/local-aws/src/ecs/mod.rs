@@ -25,6 +25,7 @@ mod operation;
 pub(crate) mod page;
 mod permute;
 mod revision;
+mod routing;
 mod service;
 mod service_deployment;
 mod shift;
@@ -33,7 +34,7 @@ mod task;
 mod task_definition;
 mod zone;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(crate) use address::Addresses;
 pub(crate) use agenda::{Alarm, Effect, HookCall, Start};
@@ -47,6 +48,7 @@ pub(crate) use log_stream::LogStream;
 pub(crate) use member::{Members, set};
 pub(crate) use notice::{Notices, ServiceNotice};
 pub(crate) use operation::{call, is_done, why_not};
+pub(crate) use routing::Routed;
 pub(crate) use service::{Balance, Service, ServiceKey, ServiceStatus};
 pub(crate) use service_deployment::{
     BreakerRecord, NO_CANDIDATE, ServiceDeployment, ServiceDeploymentStatus,
@@ -65,6 +67,7 @@ use crate::{
     clock::Time,
     cloud_map::CloudMap,
     config::{Config, Timing},
+    elb::Balancing,
     id::Random,
     switches::Switches,
 };
@@ -80,6 +83,8 @@ pub(crate) struct State {
     pub(crate) zones: Zones,
     pub(crate) agenda: Agenda,
     pub(crate) notices: Notices,
+    /// The load balancers, with a lock of their own.
+    pub(crate) balancing: Arc<Balancing>,
     pub(crate) services: BTreeMap<ServiceKey, Service>,
     pub(crate) tasks: BTreeMap<String, Task>,
     pub(crate) log_streams: LogStreams,
@@ -101,13 +106,14 @@ impl State {
         config: Config,
         random: Random,
         addresses: Addresses,
-        cloud_map: CloudMap,
+        (cloud_map, balancing): (CloudMap, Arc<Balancing>),
         notices: Notices,
     ) -> Self {
         Self {
             random,
             agenda: Agenda::default(),
             notices,
+            balancing,
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             log_streams: LogStreams::default(),

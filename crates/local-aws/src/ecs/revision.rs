@@ -91,6 +91,11 @@ impl Revision {
         let _ = self.digests.set(digests);
     }
 
+    /// The target groups that its tasks are registered in, in the order of its load balancers.
+    pub(super) fn target_groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.0.iter().filter_map(|group| group.text("targetGroupArn"))
+    }
+
     fn show_images(&self) -> Vec<Value> {
         let mut images = self.images.clone();
         for image in &mut images {

@@ -8,7 +8,7 @@
 //! back: SCALE_UP of the old → PRODUCTION_TRAFFIC_SHIFT → TEST_TRAFFIC_SHIFT → CLEAN_UP of the new
 //! ```
 //!
-//! The weights are what ECS would write into the listeners' rules; no load balancer reads them here.
+//! The weights are what ECS writes into the listeners' rules.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
@@ -204,6 +204,16 @@ impl Shift {
     /// The revision that serves production, or most of it.
     pub(super) fn in_production(&self) -> Option<u64> {
         if self.has_moved_all() { Some(self.target) } else { self.source }
+    }
+
+    /// The weights of target and source, in production and in test: percentages, or tenths of them where
+    /// that is not exact.
+    pub(super) fn shares(&self) -> ((u64, u64), (u64, u64)) {
+        let pair = |weight: u64| {
+            let (share, rest) = (weight, ALL.saturating_sub(weight));
+            if share % 10 == 0 { (share / 10, rest / 10) } else { (share, rest) }
+        };
+        (pair(self.production_weight), pair(self.test_weight))
     }
 
     /// How many tasks a revision is to have of the `desired` ones.

@@ -37,7 +37,8 @@ impl Zones {
         Self { names, subnets: BTreeMap::new(), lost: BTreeSet::new() }
     }
 
-    fn of_subnet(&mut self, subnet: &str) -> String {
+    /// The zone in which a subnet lies.
+    pub(crate) fn of_subnet(&mut self, subnet: &str) -> String {
         if let Some(zone) = self.subnets.get(subnet) {
             return zone.clone();
         }

@@ -24,7 +24,8 @@ pub(super) fn move_on(state: &mut State, id: &str, now: Time) {
                 state.agenda.effect(Effect::Start(start));
             }
         }
-        TaskStatus::Stopping if task.stopping_at.is_some_and(|at| now >= at.after(lost_after(task))) => {
+        TaskStatus::Deactivating if task.drained_at.is_some_and(|at| now >= at) => signal(state, id, now),
+        TaskStatus::Stopping if task.signalled_at.is_some_and(|at| now >= at.after(lost_after(task))) => {
             tracing::warn!(task = id, "the driver never said that the task's containers ended");
             deprovision(state, id, now);
         }
@@ -98,6 +99,7 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
         task.turn(TaskStatus::Running);
         task.started_at = Some(now);
         state.register_task(&task_id, now);
+        state.enlist(&task_id, now);
         if let Some((key, number)) = &owner {
             if let Some(deployment) =
                 state.services.get_mut(key).and_then(|service| service.deployment_mut(*number))
@@ -116,7 +118,8 @@ pub(crate) fn task_event(state: &mut State, event: TaskEvent, now: Time) {
     }
     let Some(task) = state.tasks.get(&task_id) else { return };
     let ended = |container: &crate::ecs::Container| container.status == ContainerStatus::Stopped;
-    if task.status == TaskStatus::Stopping && task.containers.iter().all(ended) {
+    let is_stopping = matches!(task.status, TaskStatus::Deactivating | TaskStatus::Stopping);
+    if is_stopping && task.containers.iter().all(ended) {
         deprovision(state, &task_id, now);
     }
     if let Some((key, _)) = owner {
@@ -131,22 +134,45 @@ pub(crate) fn stop_task(state: &mut State, id: &str, code: StopCode, reason: &st
     task.stop_code = Some(code);
     task.stopped_reason = Some(reason.to_owned());
     task.stopping_at = Some(now);
-    let owner = task.owner.clone();
+    let (owner, status) = (task.owner.clone(), task.status);
     state.deregister_task(id, now);
-    let Some(task) = state.tasks.get_mut(id) else { return };
-    if task.status == TaskStatus::Provisioning {
+    let drained = if status == TaskStatus::Running { state.strike_off(id, now) } else { None };
+    match (status, drained) {
         // Its driver has not heard of it.
-        deprovision(state, id, now);
-    } else {
-        task.turn(TaskStatus::Stopping);
-        let lost = now.after(lost_after(task));
-        state.tell_task(id, now);
-        state.agenda.alarm(lost, Alarm::Task(id.to_owned()));
-        state.agenda.effect(Effect::Stop(id.to_owned()));
+        (TaskStatus::Provisioning, _) => deprovision(state, id, now),
+        // What has ended by itself, or is lost, serves nobody any more.
+        (_, Some(at)) if !code.is_failure() && code != StopCode::InfrastructureHealth => {
+            if let Some(task) = state.tasks.get_mut(id) {
+                task.turn(TaskStatus::Deactivating);
+                task.drained_at = Some(at);
+            }
+            state.tell_task(id, now);
+            state.agenda.alarm(at, Alarm::Task(id.to_owned()));
+        }
+        _ => signal(state, id, now),
     }
     if let Some((key, _)) = owner {
         state.agenda.look_at(&key);
     }
+}
+
+/// Has a task stop at once, drained or not.
+pub(crate) fn stop_now(state: &mut State, id: &str, code: StopCode, reason: &str, now: Time) {
+    stop_task(state, id, code, reason, now);
+    if state.tasks.get(id).is_some_and(|task| task.status == TaskStatus::Deactivating) {
+        signal(state, id, now);
+    }
+}
+
+/// Tells the driver to stop a task.
+fn signal(state: &mut State, id: &str, now: Time) {
+    let Some(task) = state.tasks.get_mut(id) else { return };
+    task.turn(TaskStatus::Stopping);
+    task.signalled_at = Some(now);
+    let lost = now.after(lost_after(task));
+    state.tell_task(id, now);
+    state.agenda.alarm(lost, Alarm::Task(id.to_owned()));
+    state.agenda.effect(Effect::Stop(id.to_owned()));
 }
 
 fn deprovision(state: &mut State, id: &str, now: Time) {

@@ -13,7 +13,7 @@ mod rolling;
 mod shift;
 mod zones;
 
-pub(crate) use self::lifecycle::{stop_task, task_event};
+pub(crate) use self::lifecycle::{stop_now, stop_task, task_event};
 use crate::{
     clock::Time,
     ecs::{Alarm, Effect, State},

@@ -66,7 +66,7 @@ fn start(state: &mut State, service: &mut Service, number: u64, moves: &Moves, n
 fn stop(state: &mut State, service: &mut Service, moves: &Moves, now: Time) {
     let scaling = scaling_reason(service);
     let unhealthy = "Task failed container health checks";
-    for (ids, reason) in [(&moves.stop, scaling.as_str()), (&moves.stop_unhealthy, unhealthy)] {
+    for (ids, usual) in [(&moves.stop, scaling.as_str()), (&moves.stop_unhealthy, unhealthy)] {
         if ids.is_empty() {
             continue;
         }
@@ -75,10 +75,16 @@ fn stop(state: &mut State, service: &mut Service, moves: &Moves, now: Time) {
         let running: Vec<String> = running.into_iter().cloned().collect();
         let pending = pending.len();
         for id in ids {
+            let group = state.tasks.get(id).and_then(|task| task.unhealthy_in.clone());
+            let group = group.filter(|_| usual == unhealthy);
+            let in_group =
+                group.map(|group| format!("Task failed ELB health checks in (target-group {group})"));
+            let reason = in_group.as_deref().unwrap_or(usual);
             lifecycle::stop_task(state, id, StopCode::ServiceSchedulerInitiated, reason, now);
         }
         if !running.is_empty() {
             service.events.say(&mut state.random, now, &service.key.name, &words::stopped(&running));
+            state.say_drained(service, &running, now);
         }
         if pending > 0 {
             service.events.say(&mut state.random, now, &service.key.name, &words::stopped_pending(pending));

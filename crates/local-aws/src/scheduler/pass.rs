@@ -10,7 +10,7 @@ use super::{
 use crate::{
     clock::Time,
     ecs::{
-        Alarm, Health, Members, Rollout, Service, ServiceDeploymentStatus, ServiceKey, ServiceNotice,
+        Alarm, Health, Members, Rollout, Routed, Service, ServiceDeploymentStatus, ServiceKey, ServiceNotice,
         ServiceStatus, State, StopCode, Task, TaskStatus, Verdict, words,
     },
 };
@@ -71,7 +71,8 @@ fn draining(state: &mut State, service: &mut Service, now: Time) {
     for id in service.live.clone() {
         lifecycle::stop_task(state, &id, StopCode::ServiceSchedulerInitiated, &reason, now);
     }
-    let running = |id: &String| state.tasks.get(id).is_some_and(|task| task.status < TaskStatus::Stopping);
+    let running =
+        |id: &String| state.tasks.get(id).is_some_and(|task| task.status < TaskStatus::Deactivating);
     if service.live.iter().any(running) {
         return;
     }
@@ -104,7 +105,8 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
     for id in service.live.clone() {
         let healthy_after = state.timing.healthy_after;
         let Some(task) = state.tasks.get_mut(&id) else { continue };
-        let standing = standing(task, grace, healthy_after, now);
+        let routed = Routed::of(task, &state.balancing);
+        let standing = standing(task, &routed, (grace, healthy_after), now);
         let ended = task.stop_code.is_some_and(StopCode::is_failure);
         let Some(deployment) = task.deployment().and_then(|number| service.deployment_mut(number)) else {
             continue;
@@ -118,6 +120,7 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
             }
         } else if (unhealthy && task.verdict != Verdict::Failed) || (ended && task.verdict == Verdict::Open) {
             task.verdict = Verdict::Failed;
+            let by_group = task.health() != Health::Unhealthy;
             deployment.failed_tasks += 1;
             if counted.insert(deployment.number) || !state.switches.breaker_counts_a_batch_once {
                 deployment.breaker_count += 1;
@@ -129,7 +132,14 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
             }
             let inconsistent = deployment.launches.failed >= INCONSISTENT_AFTER;
             if unhealthy {
-                service.events.say(&mut state.random, now, &service.key.name, &words::unhealthy(&id));
+                let text = match &routed {
+                    Routed::Unhealthy { group, port, reason } if by_group => {
+                        task.unhealthy_in = Some(group.clone());
+                        words::unhealthy_in(&id, *port, group, reason)
+                    }
+                    _ => words::unhealthy(&id),
+                };
+                service.events.say(&mut state.random, now, &service.key.name, &text);
             }
             if inconsistent
                 && service.events.complain(&mut state.random, now, &service.key.name, words::INCONSISTENT)
@@ -143,7 +153,11 @@ fn judge_all(state: &mut State, service: &mut Service, now: Time) {
 
 /// Has the service looked at when a task's grace period ends, if that may change its standing.
 fn in_grace(state: &mut State, service: &Service, id: &str, grace: Duration, now: Time) {
-    let Some(task) = state.tasks.get(id).filter(|task| task.health() == Health::Unhealthy) else { return };
+    let is_unhealthy = |task: &&Task| {
+        task.health() == Health::Unhealthy
+            || matches!(Routed::of(task, &state.balancing), Routed::Unhealthy { .. })
+    };
+    let Some(task) = state.tasks.get(id).filter(is_unhealthy) else { return };
     if let Some(ends) = task.started_at.map(|started| started.after(grace))
         && ends > now
     {
@@ -159,16 +173,28 @@ fn pause_after(failed: u32, timing: &crate::config::Timing) -> Duration {
 }
 
 /// How a task stands; `None` once it is on its way out.
-fn standing(task: &Task, grace: Duration, healthy_after: Duration, now: Time) -> Option<Standing> {
+///
+/// A target group's word counts as a health check's does; without either, time alone decides.
+fn standing(
+    task: &Task,
+    routed: &Routed,
+    (grace, healthy_after): (Duration, Duration),
+    now: Time,
+) -> Option<Standing> {
     if !task.wants_to_run {
         return None;
     }
     let Some(age) = task.started_at.map(|started| now.since(started)) else { return Some(Standing::Pending) };
-    Some(match (task.has_health_check(), task.health()) {
+    let checked = match (task.has_health_check(), task.health()) {
         (true, Health::Healthy) => Standing::Healthy,
         (true, Health::Unhealthy) if age >= grace => Standing::Unhealthy,
-        (false, _) if age >= healthy_after => Standing::Healthy,
+        (false, _) if age >= healthy_after || *routed == Routed::Healthy => Standing::Healthy,
         _ => Standing::Settling,
+    };
+    Some(match routed {
+        Routed::Nowhere | Routed::Healthy => checked,
+        Routed::Unhealthy { .. } if age >= grace => Standing::Unhealthy,
+        Routed::Unhealthy { .. } | Routed::Waiting => checked.min(Standing::Settling),
     })
 }
 
@@ -187,7 +213,12 @@ pub(super) fn situation_of(
         Some(Member {
             id: task.id.clone(),
             is_primary: task.deployment() == Some(number),
-            standing: standing(task, grace, state.timing.healthy_after, now)?,
+            standing: standing(
+                task,
+                &Routed::of(task, &state.balancing),
+                (grace, state.timing.healthy_after),
+                now,
+            )?,
             is_protected: task.is_protected(now),
             zone: task.zone.clone(),
         })

@@ -95,6 +95,9 @@ fn enter(state: &mut State, service: &mut Service, next: Stage, now: Time) {
     let hooks = Hook::of_stage(configuration, next, goes_back, &mut state.random, now);
     shift.enter(next, hooks, now);
     ongoing.turn(ongoing.status, now);
+    if let Some(shift) = service.history.last().and_then(|ongoing| ongoing.shift.as_ref()) {
+        state.route_by(service, shift);
+    }
 }
 
 /// Moves the stage's hooks on; says when the next one wants it, and whether one is undecided.

@@ -5,6 +5,8 @@ mod account_settings;
 #[cfg(test)]
 mod alarms;
 #[cfg(test)]
+mod balancers;
+#[cfg(test)]
 mod capacity_providers;
 #[cfg(test)]
 mod circuit_breaker;

@@ -134,6 +134,7 @@ fn spec(
     let merged = configuration::merge(None, spec.member("deploymentConfiguration"), daemon)?;
     spec.insert("deploymentConfiguration".into(), merged);
     rules::check_strategy(&spec)?;
+    state.check_groups(&spec)?;
     spec.insert("taskDefinition".into(), definition.arn.clone().into());
     fill::defaults(&mut spec, definition, state.names.service_linked_role());
     Ok((spec, desired_count))

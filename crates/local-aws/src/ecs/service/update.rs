@@ -102,6 +102,9 @@ fn apply(state: &mut State, service: &mut Service, request: &Value, now: Time) -
     if connects {
         connect::check(state, &spec, &service.key.cluster, &definition, now)?;
     }
+    if request.member("loadBalancers").is_some() {
+        state.check_groups(&spec)?;
+    }
 
     let sent_a_trigger = TRIGGERS.iter().any(|member| request.member(member).is_some());
     let changed = TRIGGERS.iter().any(|member| spec.get(*member) != service.spec.get(*member));

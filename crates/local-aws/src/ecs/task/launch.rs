@@ -13,7 +13,7 @@ use super::{
     Attachment, Container, ContainerStatus, Position, Task, TaskStatus, Verdict,
     spec::{self, STOP_TIMEOUT},
 };
-use crate::{clock::Time, task_secret::TaskSecret, task_spec::TaskSpec};
+use crate::{clock::Time, elb::TargetKey, task_secret::TaskSecret, task_spec::TaskSpec};
 
 /// Why a task has no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub(crate) struct Request<'a> {
     pub(super) overrides: Value,
     pub(super) tags: Tags,
     pub(super) enable_execute_command: bool,
+    /// Target groups, each with the container's port.
+    pub(super) routes: Vec<(String, u16)>,
     /// The tasks beside which it runs: it goes where the fewest of them are.
     pub(super) load: Load,
 }
@@ -71,6 +73,7 @@ impl<'a> Request<'a> {
             overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
             tags,
             enable_execute_command: service.spec.flag("enableExecuteCommand") == Some(true),
+            routes: service.routes(number),
             load: load.clone(),
         }
     }
@@ -117,6 +120,8 @@ impl State {
         if let Some(cluster) = self.clusters.get_mut(&request.cluster) {
             cluster.tasks.insert(id.clone());
         }
+        let targets = request.routes.into_iter();
+        let targets = targets.map(|(group, port)| TargetKey { group, address: address.into(), port });
         let task = Task {
             id: id.clone(),
             cluster: request.cluster,
@@ -128,6 +133,7 @@ impl State {
             overrides: request.overrides,
             tags: request.tags,
             address,
+            targets: targets.collect(),
             attachment,
             zone: spot.zone,
             status: TaskStatus::Provisioning,
@@ -140,6 +146,9 @@ impl State {
             pull_stopped_at: None,
             started_at: None,
             stopping_at: None,
+            signalled_at: None,
+            drained_at: None,
+            unhealthy_in: None,
             execution_stopped_at: None,
             stopped_at: None,
             stop_code: None,

@@ -20,21 +20,23 @@ pub(super) use self::{
 use super::{
     ServiceKey, State, discovery::Endpoint, member::set, tag::Tags, task_definition::TaskDefinition,
 };
-use crate::{clock::Time, metadata::Credentials};
+use crate::{clock::Time, elb::TargetKey, metadata::Credentials};
 
 /// A task's place in its life.
 ///
 /// ```text
-/// PROVISIONING → PENDING → RUNNING → STOPPING → DEPROVISIONING → STOPPED
-///        │          └──────────────────↑              ↑
-///        └─────────────────────────────────────────────┘
+/// PROVISIONING → PENDING → RUNNING → DEACTIVATING → STOPPING → DEPROVISIONING → STOPPED
+///        │          └─────────┴───────────────────────↑              ↑
+///        └────────────────────────────────────────────────────────────┘
 /// ```
-/// ACTIVATING and DEACTIVATING belong to load balancers, which the local ECS does not have.
+/// DEACTIVATING is for tasks that a load balancer drains. ACTIVATING, in which ECS registers them, takes
+/// no time here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TaskStatus {
     Provisioning,
     Pending,
     Running,
+    Deactivating,
     Stopping,
     Deprovisioning,
     Stopped,
@@ -46,6 +48,7 @@ impl TaskStatus {
             Self::Provisioning => "PROVISIONING",
             Self::Pending => "PENDING",
             Self::Running => "RUNNING",
+            Self::Deactivating => "DEACTIVATING",
             Self::Stopping => "STOPPING",
             Self::Deprovisioning => "DEPROVISIONING",
             Self::Stopped => "STOPPED",
@@ -145,6 +148,8 @@ pub(crate) struct Task {
     overrides: Value,
     pub(super) tags: Tags,
     pub(crate) address: Ipv4Addr,
+    /// What it is to its target groups.
+    pub(crate) targets: Vec<TargetKey>,
     attachment: Option<Attachment>,
     pub(crate) zone: String,
     pub(crate) status: TaskStatus,
@@ -158,6 +163,12 @@ pub(crate) struct Task {
     pub(crate) pull_stopped_at: Option<Time>,
     pub(crate) started_at: Option<Time>,
     pub(crate) stopping_at: Option<Time>,
+    /// When its driver was told to stop it.
+    pub(crate) signalled_at: Option<Time>,
+    /// Until when a load balancer drains it.
+    pub(crate) drained_at: Option<Time>,
+    /// The target group that found it unhealthy.
+    pub(crate) unhealthy_in: Option<String>,
     pub(crate) execution_stopped_at: Option<Time>,
     pub(crate) stopped_at: Option<Time>,
     pub(crate) stop_code: Option<StopCode>,

@@ -55,6 +55,7 @@ pub(in crate::ecs) fn run(state: &mut State, request: &Value, now: Time) -> Resu
             overrides: overrides.clone(),
             tags: tags.clone(),
             enable_execute_command: request.flag("enableExecuteCommand") == Some(true),
+            routes: Vec::new(),
             load: Load::new(),
         };
         started.extend(state.launch(launch, now));
