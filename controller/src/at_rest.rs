@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-/// A value kept as compact JSON and read back when it is looked at.
+use crate::packed::Packed;
+
+/// A value kept as packed JSON and read back when it is looked at.
 ///
 /// As a tree of maps a task definition takes about ten times as much memory as its text: a map of three
 /// members is a node with room for eleven. The controller holds several such values for every object and
@@ -18,16 +20,16 @@ pub(crate) struct AtRest<T>(Form<T>);
 #[derive(Debug, Clone)]
 enum Form<T> {
     /// Shown to read back equal when it was made.
-    Json(Arc<str>),
+    Json(Packed),
     Whole(Arc<T>),
 }
 
-impl<T: Clone + PartialEq + Serialize + DeserializeOwned> AtRest<T> {
+impl<T: Clone + PartialEq + Serialize + DeserializeOwned + 'static> AtRest<T> {
     /// Lays a value to rest.
     pub(crate) fn new(value: T) -> Self {
-        let is_carried = |json: &String| serde_json::from_str::<T>(json).is_ok_and(|back| back == value);
-        match serde_json::to_string(&value).ok().filter(is_carried) {
-            Some(json) => Self(Form::Json(json.into())),
+        let packed = serde_json::to_string(&value).ok().map(|json| Packed::new::<T>(&json));
+        match packed.filter(|packed| read::<T>(packed).is_some_and(|back| back == value)) {
+            Some(packed) => Self(Form::Json(packed)),
             None => Self(Form::Whole(Arc::new(value))),
         }
     }
@@ -35,8 +37,8 @@ impl<T: Clone + PartialEq + Serialize + DeserializeOwned> AtRest<T> {
     /// The value.
     pub(crate) fn get(&self) -> T {
         match &self.0 {
-            #[expect(clippy::expect_used, reason = "the very same text was read when it was made")]
-            Form::Json(json) => serde_json::from_str(json).expect("JSON that was read before reads again"),
+            #[expect(clippy::expect_used, reason = "the very same bytes were read when it was made")]
+            Form::Json(packed) => read(packed).expect("JSON that was read before reads again"),
             Form::Whole(value) => T::clone(value),
         }
     }
@@ -44,13 +46,19 @@ impl<T: Clone + PartialEq + Serialize + DeserializeOwned> AtRest<T> {
     /// Whether it is that value, without reading it back.
     pub(crate) fn is(&self, value: &T) -> bool {
         match &self.0 {
-            Form::Json(json) => serde_json::to_string(value).is_ok_and(|other| **json == *other),
+            Form::Json(packed) => {
+                serde_json::to_string(value).is_ok_and(|json| *packed == Packed::new::<T>(&json))
+            }
             Form::Whole(own) => **own == *value,
         }
     }
 }
 
-/// Equal values rest in the same form, and have the same text: every map in them is sorted.
+fn read<T: DeserializeOwned + 'static>(packed: &Packed) -> Option<T> {
+    serde_json::from_slice(&packed.unpack::<T>().ok()?).ok()
+}
+
+/// Equal values rest in the same form, and have the same bytes: every map in them is sorted.
 impl<T: PartialEq> PartialEq for AtRest<T> {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

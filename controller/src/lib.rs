@@ -22,6 +22,7 @@ pub mod intents;
 pub mod kill_switch;
 pub mod metrics;
 pub mod observe;
+mod packed;
 pub mod phase;
 pub mod preview;
 pub mod program;

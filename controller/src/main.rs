@@ -10,6 +10,12 @@ use coxswain_controller::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Looks at many objects at once leave holes in a heap, which this one gives back to the system; see
+/// docs/decisions/0009-memory.md.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The settings are wrong: trying again does not help.
 const EXIT_USAGE: u8 = 2;
 

@@ -26,7 +26,7 @@ enum EntryState {
     Unreadable,
 }
 
-impl<T: Clone + PartialEq + Serialize + DeserializeOwned + Sync> Kept<T> {
+impl<T: Clone + PartialEq + Serialize + DeserializeOwned + Sync + 'static> Kept<T> {
     /// A value whose entry has not been read.
     pub(crate) fn unread(value: T) -> Self {
         Self { value: AtRest::new(value), entry: EntryState::Unread, is_dirty: false }
