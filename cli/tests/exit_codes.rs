@@ -377,6 +377,16 @@ fn what_is_applied_is_waited_for_and_not_what_stood_before() {
 }
 
 #[test]
+fn a_controller_that_takes_no_bundles_is_not_asked_to_publish_one() {
+    let mut source = source();
+    source["takesBundles"] = json!(false);
+    let controller =
+        Controller::answering(vec![("/v1/source", 200, source), ("/v1/bundles", 202, published())]);
+    let (out, err) = controller.exits(&["apply", VALID, "--allow-dirty"], 8);
+    assert!(out.is_empty() && err.contains("from a bundle, which nothing is published to"), "{err}");
+}
+
+#[test]
 fn nothing_is_applied_that_nobody_has_agreed_to() {
     let (out, err) = publishing(202, published()).exits(&["apply", VALID, "--allow-dirty"], 8);
     assert!(out.is_empty() && err.contains("cox apply --yes"), "{err}");

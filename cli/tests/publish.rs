@@ -4,13 +4,24 @@
 
 use std::{path::Path, sync::Arc};
 
-use coxswain_controller::http::serve;
-use coxswain_local_aws::{Config, Journal, LocalAws, ScriptedDriver, SystemClock};
+use coxswain_controller::{
+    aws::{Location, SdkAws},
+    http::serve,
+    source::{Clients, SourcePlace, published},
+};
+use coxswain_local_aws::{Config, Journal, LocalAws, Script, ScriptedDriver, SystemClock};
+use coxswain_manifest::ParameterValue;
 use coxswain_runtime::Drain;
 use serde_json::Value;
 use tokio::{net::TcpListener, process::Command, sync::mpsc::unbounded_channel};
 
+/// An image that is not in the registry.
+const MISSING_IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hello:2.0";
+
 const PLACE: &str = "ssm:/coxswain/dev/bundles";
+
+/// What the manifests refer to.
+const PARAMETERS: [&str; 3] = ["execution-role", "private-subnets", "security-group"];
 
 /// A Systems Manager without any parameter, and an environment as `cox init` writes it.
 struct World {
@@ -24,6 +35,7 @@ impl World {
     async fn open() -> Self {
         let (sender, events) = unbounded_channel();
         let driver = ScriptedDriver::new(sender, Arc::new(SystemClock));
+        driver.script(MISSING_IMAGE, Script::cannot_start("CannotPullContainerError: not found"));
         let journal = format!("requests/publish-{}.jsonl", std::process::id());
         let journal = Journal::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(journal)).unwrap();
         let config =
@@ -81,6 +93,17 @@ impl World {
             .await
             .unwrap();
         assert!(output.status.success(), "{output:?}");
+    }
+
+    async fn put(&self, name: &str, value: &str) {
+        let input = serde_json::json!({"Name": format!("/coxswain/dev/infra/{name}"), "Value": value,
+            "Type": "String", "Overwrite": true});
+        let request = http::Request::post("/")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", "AmazonSSM.PutParameter")
+            .body(hyper::body::Bytes::from(input.to_string()))
+            .unwrap();
+        assert!(self.local.handle(request).await.unwrap().status().is_success());
     }
 
     fn writes(&self) -> usize {
@@ -163,22 +186,41 @@ async fn references_are_looked_up_where_that_is_asked_for_and_a_changed_value_is
     let world = World::open().await;
     let (_, err) = world.publish(&["--resolve"], 6).await;
     assert!(err.contains("/coxswain/dev/infra/") && err.contains("without --resolve"), "{err}");
-    let names = ["execution-role", "private-subnets", "security-group"];
-    let put = async |name: &str, value: &str| {
-        let input = serde_json::json!({"Name": format!("/coxswain/dev/infra/{name}"), "Value": value,
-            "Type": "String", "Overwrite": true});
-        let request = http::Request::post("/")
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", "AmazonSSM.PutParameter")
-            .body(hyper::body::Bytes::from(input.to_string()))
-            .unwrap();
-        assert!(world.local.handle(request).await.unwrap().status().is_success());
-    };
-    for name in names {
-        put(name, "one").await;
+    for name in PARAMETERS {
+        world.put(name, "one").await;
     }
     assert_eq!(world.published(&["--resolve"]).await["sequence"], 1);
     assert_eq!(world.published(&["--resolve"]).await["isNew"], false);
-    put("security-group", "other").await;
+    world.put("security-group", "other").await;
     assert_eq!(world.published(&["--resolve"]).await["sequence"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_is_published_by_the_digest_of_its_tag_and_one_without_a_digest_is_not() {
+    let world = World::open().await;
+    for name in PARAMETERS {
+        world.put(name, "one").await;
+    }
+    world.edit("hello.yaml", "public.ecr.aws/docker/library/busybox:1.37", "\"${image:hello:2.0}\"");
+    let writes = world.writes();
+    let (_, err) = world.publish(&["--resolve"], 6).await;
+    assert!(err.contains("hello has no tag 2.0"), "{err}");
+    assert_eq!(world.writes(), writes, "something was written");
+    world.edit("hello.yaml", "hello:2.0", "hello:1.0");
+    world.publish(&["--resolve"], 0).await;
+
+    let location = Location {
+        region: Some("eu-west-1".to_owned()),
+        endpoint_url: Some(world.endpoint.clone()),
+        example_credentials: true,
+        ..Location::default()
+    };
+    let config = location.load(Arc::new(coxswain_runtime::SystemClock)).await;
+    let clients = Clients::new(Arc::new(SdkAws::new(&config)), &config);
+    let shelf = PLACE.parse::<SourcePlace>().unwrap().shelf(&clients).unwrap().unwrap();
+    let values = published(shelf.as_ref(), "dev").await.unwrap().bundle.unwrap().parameters();
+    let image = values.iter().find(|(name, _)| name.contains("hello")).map(|(_, value)| value);
+    let Some(ParameterValue::String(image)) = image else { panic!("no image among {values:?}") };
+    let (repository, _) = MISSING_IMAGE.split_once(':').unwrap();
+    assert!(image.starts_with(&format!("{repository}@sha256:")), "{image}");
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use coxswain_controller::source::SourcePlace;
+use coxswain_controller::source::{Keep, SourcePlace};
 
 use super::{OneOutput, duration};
 
@@ -31,6 +31,10 @@ pub(crate) struct PublishArguments {
     /// Look references up now, and publish their values; without it the controller does, once
     #[arg(long)]
     pub(crate) resolve: bool,
+
+    /// Of bundles: keep so many of the newest there, and all younger than an hour; at most 5 in ssm:
+    #[arg(long, value_name = "NUMBER", default_value_t = Keep::default().newest)]
+    pub(crate) keep: usize,
 
     /// Of plain files: also replace and remove those there that were not published by cox
     #[arg(long)]

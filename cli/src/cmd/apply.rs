@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use coxswain_controller::http::v1::{BundleFile, BundlePublished, BundleRequest};
+use coxswain_controller::{
+    http::v1::{BundleFile, BundlePublished, BundleRequest},
+    status::SourceStatus,
+};
 use coxswain_manifest::{Loaded, Provenance, SourceFile};
 use tokio::{sync::oneshot, time::Instant};
 
@@ -31,10 +34,15 @@ pub(crate) async fn run(
     let client = Client::find(globals)?;
     let folder = manifests::folder(arguments.path.as_deref());
     let Manifests { files, loaded } = manifests::valid(&folder, terminal)?;
-    let provenance = provenance(&folder, &files, arguments.allow_dirty, terminal).await?;
     if arguments.dry_run {
         return plan::run(&plan_of(&folder), globals, terminal).await;
     }
+    // Nobody is asked to agree to what the controller would refuse.
+    let source = client.get::<SourceStatus>("/v1/source").await.map_err(Failure::from)?;
+    if let Some(why) = source.read_only() {
+        return Err(Failure::refused(why));
+    }
+    let provenance = provenance(&folder, &files, arguments.allow_dirty, terminal).await?;
     if !arguments.yes {
         agreed(&folder, globals, terminal).await?;
     }

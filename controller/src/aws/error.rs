@@ -62,7 +62,7 @@ pub enum Failure {
         message: String,
     },
     /// No answer, or one that says that AWS is unwell; nothing was changed.
-    #[error("no answer: {message}")]
+    #[error("no answer that can be used: {message}")]
     Unavailable {
         /// What went wrong.
         message: String,
@@ -284,5 +284,7 @@ mod tests {
             Some("7f3c".to_owned()),
         );
         assert_eq!(error.to_string(), "UpdateService: Bad subnet. (request 7f3c)");
+        let unwell = AwsError::from_answer(Operation::DescribeServices, 503, b"", None, None, None);
+        assert_eq!(unwell.to_string(), "DescribeServices: no answer that can be used: HTTP status 503");
     }
 }

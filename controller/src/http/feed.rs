@@ -58,7 +58,8 @@ fn listed(api: &Api, query: EventQuery) -> Json<Document<EventList>> {
 
 /// `GET /v1/source`
 pub(crate) async fn source(State(api): State<Api>) -> Json<Document<SourceStatus>> {
-    Json(Document::new(api.board.source_status()))
+    let takes_bundles = Some(api.publisher.is_some());
+    Json(Document::new(SourceStatus { takes_bundles, ..api.board.source_status() }))
 }
 
 /// `GET /metrics`

@@ -11,7 +11,7 @@ use super::v1;
 use crate::{
     aws::{AwsError, Failure},
     phase::PhaseError,
-    status::Problem as Fault,
+    status::{Problem as Fault, read_only},
 };
 
 /// Why a request was not answered as asked.
@@ -90,10 +90,7 @@ impl Problem {
 
     /// The next reading of the source would undo what is asked for.
     pub(crate) fn read_only_source(from: &str) -> Self {
-        let detail = format!(
-            "the manifests are read from {from}, which nothing is published to: change them there, or give the \
-             controller a source of bundles"
-        );
+        let detail = read_only(from);
         Self::new(StatusCode::CONFLICT, "read-only-source", "The source is read-only", detail)
     }
 

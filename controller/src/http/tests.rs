@@ -222,6 +222,7 @@ async fn it_is_alive_at_once_and_ready_when_manifests_stand() {
     assert_eq!(house.get("/readyz").await.0, StatusCode::OK);
     let (_, body) = house.get("/v1/source").await;
     assert_eq!((&body["revision"], &body["objects"][0]), (&json!("1.0"), &json!("service/api")));
+    assert_eq!(body["takesBundles"], false);
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub async fn observe(
 /// An answer that lacks what it must have: as little use as none.
 fn unreadable(operation: Operation, error: &Unreadable) -> PhaseError {
     let why = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    AwsError::unanswered(operation, true, format!("{error}: {why}")).into()
+    AwsError::unanswered(operation, true, format!("it lacks what was expected: {why}")).into()
 }
 
 impl From<AwsError> for PhaseError {
@@ -92,5 +92,22 @@ impl From<BatchError<AwsError>> for PhaseError {
                 Self::Answer { operation: "DescribeServices", member: "services" }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coxswain_plan::LiveTaskDefinition;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lacks_something_is_not_called_none() {
+        let error = LiveTaskDefinition::read(&json!({"tags": []})).unwrap_err();
+        let text = unreadable(Operation::DescribeTaskDefinition, &error).message();
+        let expected =
+            "DescribeTaskDefinition: no answer that can be used: it lacks what was expected: missing field";
+        assert!(text.contains(expected), "{text}");
     }
 }

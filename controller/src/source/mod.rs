@@ -36,7 +36,7 @@ pub use poll::{Ledger, Nudge, PollOutcome, Polling, REMOTE_POLL_INTERVAL};
 pub use polled::PolledShelf;
 pub use publish::{Offer, Publication, PublishError, Published, publish, published};
 pub use read::read_directory;
-pub use shelf::{Kept, Look, Mark, MemoryShelf, Moved, S3Shelf, Shelf, ShelfError, SsmShelf};
+pub use shelf::{Keep, Kept, Look, Mark, MemoryShelf, Moved, S3Shelf, Shelf, ShelfError, SsmShelf};
 pub use verify::{SignaturePolicy, Verification};
 
 /// Manifests as a source hands them over.

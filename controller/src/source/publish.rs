@@ -7,7 +7,7 @@ use coxswain_manifest::{
     Provenance, SourceFile,
 };
 
-use super::shelf::{Kept, Look, Mark, Moved, Shelf, ShelfError};
+use super::shelf::{Keep, Kept, Look, Mark, Moved, Shelf, ShelfError};
 
 /// What somebody wants to have published.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,8 @@ pub struct Offer {
     /// The number that the bundle has to exceed, beside that of the pointer: what stands with the reader,
     /// where the shelf is a new one. 0 where nothing is known of that.
     pub after: u64,
+    /// Which bundles stay on the shelf.
+    pub keep: Keep,
 }
 
 /// What stands on a shelf for an environment.
@@ -155,7 +157,7 @@ pub async fn published(shelf: &dyn Shelf, environment: &str) -> Result<Published
 pub async fn publish(shelf: &dyn Shelf, offer: Offer) -> Result<Publication, PublishError> {
     let place = || shelf.describe();
     let failed = |source| PublishError::Shelf { place: place(), source };
-    let Offer { files, provenance, parameters, environment, after } = offer;
+    let Offer { files, provenance, parameters, environment, after, keep } = offer;
     let draft = Bundle::build(files, 1, provenance, &parameters)?;
     if let Some(found) = environment.filter(|served| served != draft.environment()) {
         let ours = draft.environment().to_owned();
@@ -173,7 +175,7 @@ pub async fn publish(shelf: &dyn Shelf, offer: Offer) -> Result<Publication, Pub
         Err(error) if error.is_in_doubt() => settle(shelf, &pointer, Some(error)).await?,
         Err(error) => return Err(failed(error)),
     }
-    let untidied = shelf.tidy(&pointer).await.err();
+    let untidied = shelf.tidy(&pointer, &keep).await.err();
     Ok(Publication { untidied, ..publication(&bundle, true) })
 }
 

@@ -13,7 +13,10 @@ mod memory;
 mod s3;
 mod ssm;
 
-use std::fmt::{self, Debug};
+use std::{
+    fmt::{self, Debug},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use coxswain_manifest::{Bundle, Pointer};
@@ -55,8 +58,40 @@ pub trait Shelf: Debug + Send + Sync {
     /// Where the answer says nothing ([`ShelfError::is_in_doubt`]), look whether the pointer has moved.
     async fn move_pointer(&self, pointer: &Pointer, seen: Option<&Mark>) -> Result<Moved, ShelfError>;
 
-    /// Removes what this pointer and the one before it do not need, where the place costs by the piece.
-    async fn tidy(&self, pointer: &Pointer) -> Result<(), ShelfError>;
+    /// Removes bundles that are older than those which are to be kept.
+    ///
+    /// Die within it, or never hear back: what is left is removed after the next publication.
+    async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError>;
+}
+
+/// Which bundles are kept beside the one that the pointer leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// So many of the newest, this one among them.
+    pub newest: usize,
+    /// And all that are younger than this, by the place's own clock: somebody may be about to read one, or to
+    /// move the pointer to it.
+    pub younger_than: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { newest: 20, younger_than: Duration::from_hours(1) }
+    }
+}
+
+impl Keep {
+    /// Of things with their times and the newest time that is known, in seconds, those that may go, oldest first.
+    fn outdated<T>(&self, things: Vec<(f64, T)>) -> Vec<T> {
+        let mut things = things;
+        things.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let newest = things.first().map_or(0.0, |(time, _)| *time);
+        let is_old = |time: f64| newest - time >= self.younger_than.as_secs_f64();
+        let old = things.into_iter().skip(self.newest.max(1)).filter(|(time, _)| is_old(*time));
+        let mut old: Vec<T> = old.map(|(_, thing)| thing).collect();
+        old.reverse();
+        old
+    }
 }
 
 /// Which version of the pointer was seen.
@@ -145,5 +180,27 @@ impl ShelfError {
             Self::Parameters(error) => matches!(error.failure, Failure::InDoubt { .. }),
             Self::Bucket(_) | Self::TooLarge { .. } => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_is_beyond_the_newest_and_older_than_the_age_oldest_first() {
+        let keep = Keep { newest: 2, younger_than: Duration::from_secs(100) };
+        let things = |times: &[f64]| times.iter().map(|time| (*time, *time)).collect::<Vec<_>>();
+        for (times, gone) in [
+            (&[][..], &[][..]),
+            (&[1.0], &[]),
+            (&[1.0, 500.0, 2.0], &[1.0]),
+            (&[1.0, 2.0, 500.0, 499.0], &[1.0, 2.0]),
+            (&[450.0, 400.0, 401.0, 500.0, 100.0], &[100.0, 400.0]),
+        ] {
+            assert_eq!(keep.outdated(things(times)), gone, "{times:?}");
+        }
+        let none = Keep { newest: 0, younger_than: Duration::ZERO };
+        assert_eq!(none.outdated(things(&[1.0, 2.0])), [1.0], "the newest stays");
     }
 }

@@ -27,6 +27,7 @@ pub use document::{
 pub use event::{EVENTS_KEPT, Event, Gap};
 pub use history::{Entry, Outcome, ROLLOUTS_KEPT};
 pub use mask::MASK;
+pub(crate) use source::read_only;
 pub use source::{BundleStatus, Problem, SourceStatus};
 pub use word::{Health, Sync};
 

@@ -21,6 +21,9 @@ const PROBLEMS_LISTED: usize = 100;
 pub struct SourceStatus {
     /// Where they are read from, for people.
     pub from: String,
+    /// Whether bundles can be published there, as the replica knows that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_bundles: Option<bool>,
     /// The environment that they are of, where something stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
@@ -51,6 +54,14 @@ pub struct SourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub seen_at: Option<Timestamp>,
+}
+
+/// Why nothing can be published to what is read from there.
+pub(crate) fn read_only(from: &str) -> String {
+    format!(
+        "the manifests are read from {from}, which nothing is published to: change them there, or give the \
+         controller a source of bundles"
+    )
 }
 
 /// A bundle, and where it comes from.
@@ -118,6 +129,7 @@ impl SourceStatus {
     pub(crate) fn unread() -> Self {
         Self {
             from: String::new(),
+            takes_bundles: None,
             environment: None,
             conditions: Vec::new(),
             seen_digest: None,
@@ -150,6 +162,7 @@ impl SourceStatus {
         let found = std::iter::once(found).chain(verified).collect();
         Self {
             from: report.from.clone(),
+            takes_bundles: None,
             environment: report.objects.first().map(|key| key.environment.clone()),
             conditions: super::condition::merged(&self.conditions, found, revision.as_ref(), report.at),
             seen_digest: report.seen.as_ref().map(ToString::to_string),
@@ -166,6 +179,11 @@ impl SourceStatus {
             problem_count: report.diagnostics.len(),
             seen_at: Some(report.at),
         }
+    }
+
+    /// Why nothing can be published there, where that is so.
+    pub fn read_only(&self) -> Option<String> {
+        (self.takes_bundles == Some(false)).then(|| read_only(&self.from))
     }
 
     /// Whether both say the same, the time of reading aside.

@@ -15,7 +15,7 @@ use coxswain_controller::{
     desired::Wanted,
     resolve::{References, resolve},
     source::{
-        Bundles, Expected, Kept, Look, Mark, Moved, Offer, PolledShelf, Polling, Shelf, ShelfError,
+        Bundles, Expected, Keep, Kept, Look, Mark, Moved, Offer, PolledShelf, Polling, Shelf, ShelfError,
         Source as _, publish,
     },
 };
@@ -71,9 +71,9 @@ impl<S: Shelf> Shelf for Noted<S> {
         self.shelf.move_pointer(pointer, seen).await
     }
 
-    async fn tidy(&self, pointer: &Pointer) -> Result<(), ShelfError> {
+    async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError> {
         tokio::task::yield_now().await;
-        self.shelf.tidy(pointer).await
+        self.shelf.tidy(pointer, keep).await
     }
 }
 

@@ -11,8 +11,8 @@ mod tests {
     use coxswain_controller::{
         aws::{Aws, Location, Operation, SdkAws},
         source::{
-            Clients, FilesSource, Kept, Look, Nudge, Offer, OpenPlace, Polling, PublishError, Reading, Shelf,
-            Source, SourcePlace, SsmShelf, Upload, UploadError, publish, published,
+            Clients, FilesSource, Keep, Kept, Look, Nudge, Offer, OpenPlace, Polling, PublishError, Reading,
+            Shelf, Source, SourcePlace, SsmShelf, Upload, UploadError, publish, published,
         },
     };
     use coxswain_local_aws::{Config, InProcess, LocalAws, ScriptedDriver, Time};
@@ -123,6 +123,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn old_bundles_go_from_a_bucket_once_they_are_old_and_more_than_are_kept() {
+        let clients = moto::clients().await;
+        let bucket = moto::bucket(&clients).await;
+        let place: SourcePlace = format!("s3://{bucket}/prod").parse().unwrap();
+        let shelf = place.shelf(&clients).unwrap().unwrap();
+        let objects = Objects::new(&clients.s3, &bucket, "prod/bundles/").unwrap();
+        let mut keep = Keep { newest: 2, ..Keep::default() };
+        for number in 1..=4 {
+            publish(shelf.as_ref(), Offer { keep, ..offer(&format!("c{number}"), 10) }).await.unwrap();
+        }
+        assert_eq!(objects.list("").await.unwrap().len(), 4, "all are younger than an hour");
+        keep.younger_than = Duration::ZERO;
+        let last = publish(shelf.as_ref(), Offer { keep, ..offer("last", 10) }).await.unwrap();
+        assert!(last.untidied.is_none(), "{:?}", last.untidied);
+        assert_eq!(objects.list("").await.unwrap().len(), 2);
+        let stands = published(shelf.as_ref(), "dev").await.unwrap();
+        assert_eq!(stands.bundle.unwrap().digest(), &last.digest, "the pointer's is among them");
+        // One bundle is never too many, whatever is asked for.
+        keep.newest = 0;
+        shelf.tidy(&stands.pointer.unwrap(), &keep).await.unwrap();
+        let left = objects.list("").await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].key, format!("{}.json", last.digest.hexadecimal()));
+    }
+
+    #[tokio::test]
     async fn plain_manifests_are_taken_from_a_prefix_with_names_as_people_write_them() {
         let clients = moto::clients().await;
         let bucket = moto::bucket(&clients).await;
@@ -208,8 +234,16 @@ mod tests {
         assert!(names(aws, "/coxswain/dev/bundles").await.len() > 20, "several pages of pieces");
         let mut source = open.source();
         assert_eq!(read(&mut source).await, 2);
+        assert_eq!(
+            names(aws, "/coxswain/dev/pointers").await.len(),
+            2,
+            "somebody may be reading each of them"
+        );
         for (sequence, cluster) in [(3, "three"), (4, "four")] {
-            let publication = publish(shelf.as_ref(), offer(cluster, 40_000)).await.unwrap();
+            // As if an hour went by between them.
+            let keep = Keep { newest: 1, younger_than: Duration::ZERO };
+            let publication =
+                publish(shelf.as_ref(), Offer { keep, ..offer(cluster, 40_000) }).await.unwrap();
             assert_eq!(publication.sequence, sequence);
             assert!(publication.untidied.is_none(), "{:?}", publication.untidied);
         }

@@ -14,8 +14,8 @@ use coxswain_controller::{
     app::{Dependencies, OpenSource, Running},
     aws::{Aws, AwsError, Operation as Call},
     source::{
-        Kept, Look, Mark, MemoryShelf, Moved, Offer, PolledShelf, Polling, Publication, Shelf, ShelfError,
-        SsmShelf, publish,
+        Keep, Kept, Look, Mark, MemoryShelf, Moved, Offer, PolledShelf, Polling, Publication, Shelf,
+        ShelfError, SsmShelf, publish,
     },
 };
 use coxswain_manifest::{Bundle, ParameterValue, Pointer, SourceFile};
@@ -64,7 +64,7 @@ impl Shelf for Gone {
         Self::error()
     }
 
-    async fn tidy(&self, _: &Pointer) -> Result<(), ShelfError> {
+    async fn tidy(&self, _: &Pointer, _: &Keep) -> Result<(), ShelfError> {
         Self::error()
     }
 }

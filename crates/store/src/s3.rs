@@ -23,7 +23,7 @@ use answer::Answer;
 
 /// The SDK's client and what it is made of: this crate is the only one that depends on the SDK.
 pub use aws_sdk_s3::{Client, Config, config};
-pub use objects::{Fetched, Listed, Object, Objects, Written};
+pub use objects::{Dated, Fetched, Listed, Object, Objects, Written};
 
 /// The largest object that is read into memory: a foreign one may have any size.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;

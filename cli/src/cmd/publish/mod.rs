@@ -10,7 +10,7 @@ use std::{path::Path, sync::Arc};
 use coxswain_controller::{
     aws::{Aws, Limited, Location, SdkAws},
     resolve::References,
-    source::{Clients, Offer, Shelf, SourcePlace, publish, published},
+    source::{Clients, Keep, Offer, Shelf, SourcePlace, publish, published},
 };
 use coxswain_manifest::{Bundle, Loaded, ParameterValue, Provenance, SourceFile};
 use coxswain_runtime::SystemClock;
@@ -41,7 +41,8 @@ pub(crate) async fn run(arguments: &PublishArguments, terminal: &mut Terminal) -
         terminal.waiting("looking references up", references.look_up(&loaded, aws.as_ref())).await;
         without_value(&references)?;
     }
-    let offer = Offer { files, provenance, parameters: references.values(), ..Offer::default() };
+    let keep = Keep { newest: arguments.keep, ..Keep::default() };
+    let offer = Offer { files, provenance, parameters: references.values(), keep, ..Offer::default() };
     let draft = Bundle::build(offer.files.clone(), 1, offer.provenance.clone(), &offer.parameters)
         .map_err(|error| Failure::invalid(error.to_string()))?;
     let failed = |error| refusal(&arguments.to, error);

@@ -14,13 +14,9 @@ fn rights(place: &SourcePlace) -> &'static str {
             "are AWS credentials and the Region set, and may they ssm:GetParametersByPath, ssm:PutParameter \
              and ssm:DeleteParameters there?"
         }
-        SourcePlace::S3Files { .. } => {
+        _ => {
             "are AWS credentials and the Region set, and may they s3:GetObject, s3:PutObject and \
              s3:DeleteObject there, and s3:ListBucket the bucket?"
-        }
-        _ => {
-            "are AWS credentials and the Region set, and may they s3:GetObject and s3:PutObject there, and \
-             s3:ListBucket the bucket?"
         }
     }
 }

@@ -12,7 +12,7 @@ use coxswain_store::{Operation, StoreError};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::source::{MemoryShelf, Moved, Nudge, Offer, REMOTE_POLL_INTERVAL, publish};
+use crate::source::{Keep, MemoryShelf, Moved, Nudge, Offer, REMOTE_POLL_INTERVAL, publish};
 
 /// Counts calls by the minute, and fails on demand.
 #[derive(Debug)]
@@ -80,8 +80,8 @@ impl Shelf for Counted {
         self.shelf.move_pointer(pointer, seen).await
     }
 
-    async fn tidy(&self, pointer: &Pointer) -> Result<(), ShelfError> {
-        self.shelf.tidy(pointer).await
+    async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError> {
+        self.shelf.tidy(pointer, keep).await
     }
 }
 

@@ -63,7 +63,7 @@ impl Shelf for Busy {
         }))
     }
 
-    async fn tidy(&self, _: &Pointer) -> Result<(), ShelfError> {
+    async fn tidy(&self, _: &Pointer, _: &Keep) -> Result<(), ShelfError> {
         Ok(())
     }
 }

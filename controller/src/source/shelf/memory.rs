@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use coxswain_manifest::{Bundle, Pointer};
 
-use super::{Kept, Look, Mark, Moved, Shelf, ShelfError};
+use super::{Keep, Kept, Look, Mark, Moved, Shelf, ShelfError};
 
 /// A shelf in memory. Clones share what is on it.
 #[derive(Debug, Clone, Default)]
@@ -107,7 +107,7 @@ impl Shelf for MemoryShelf {
         Ok(Moved::Done)
     }
 
-    async fn tidy(&self, _: &Pointer) -> Result<(), ShelfError> {
+    async fn tidy(&self, _: &Pointer, _: &Keep) -> Result<(), ShelfError> {
         Ok(())
     }
 }

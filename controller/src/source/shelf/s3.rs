@@ -4,7 +4,7 @@
 //! s3://<bucket>/<prefix>pointer.json            {"pointer":1,"environment":"prod","sequence":8,…}
 //! s3://<bucket>/<prefix>bundles/<digest>.json   the bundle, never changed
 //! ```
-//! Old bundles stay: they are the history of what was published, and cost little.
+//! Some bundles before the newest stay: they are the history of what was published.
 
 use async_trait::async_trait;
 use coxswain_manifest::{Bundle, MAX_BUNDLE_BYTES, Pointer};
@@ -13,10 +13,16 @@ use coxswain_store::{
     s3::{Fetched, Object, Objects, Written},
 };
 
-use super::{Kept, Look, Mark, Moved, Shelf, ShelfError};
+use super::{Keep, Kept, Look, Mark, Moved, Shelf, ShelfError};
 
 /// The pointer's key.
 const POINTER: &str = "pointer.json";
+
+/// What the keys of bundles begin with.
+const BUNDLES: &str = "bundles/";
+
+/// So many old bundles are removed after a publication, each by a call; the next one goes on.
+const REMOVED_AT_ONCE: usize = 50;
 
 /// A larger pointer is none. Units: bytes.
 const POINTER_AT_MOST: u64 = 64 * 1024;
@@ -99,7 +105,18 @@ impl Shelf for S3Shelf {
         })
     }
 
-    async fn tidy(&self, _: &Pointer) -> Result<(), ShelfError> {
+    /// A bundle that nobody points to yet is younger than the age that is kept, or its publisher is overtaken:
+    /// only a pointer that has moved is tidied after.
+    async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError> {
+        let listed = self.objects.list_dated(BUNDLES).await?.into_iter();
+        #[expect(clippy::cast_precision_loss, reason = "seconds of a date are far below 2^52")]
+        let bundles = listed.filter_map(|dated| Some((dated.modified? as f64, dated.object))).collect();
+        let outdated = keep.outdated(bundles).into_iter().filter(|object| object.key != pointer.key);
+        for object in outdated.take(REMOVED_AT_ONCE) {
+            // One that is gone, or another since, is somebody else's care.
+            let (Written::Done(()) | Written::Refused) =
+                self.objects.delete(&object.key, &Version::named(&object.etag)).await?;
+        }
         Ok(())
     }
 }

@@ -14,20 +14,26 @@
 
 mod piece;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use coxswain_manifest::{Bundle, Pointer};
 use serde_json::{Value, json};
 
 use self::piece::{MOST_PIECES, Pieces};
-use super::{Kept, Look, Mark, Moved, Shelf, ShelfError};
+use super::{Keep, Kept, Look, Mark, Moved, Shelf, ShelfError};
 use crate::aws::{Aws, AwsError, Failure, Operation};
 
 /// The most names that DeleteParameters takes.
 ///
 /// Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameters.html>
 const DELETED_AT_ONCE: usize = 10;
+
+/// The most bundles that are kept, however many are asked for: their pointers have to fit into one page of ten,
+/// which is what a look costs, and the pieces of large ones into the 10,000 parameters of an account and Region.
+///
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/ssm.html>
+const MOST_KEPT: usize = 5;
 
 /// The most pages of ten that are read: a path with more holds something else.
 const PAGES_AT_MOST: usize = 1_000;
@@ -44,6 +50,8 @@ struct Parameter {
     name: String,
     value: String,
     version: u64,
+    /// When it was written, by Systems Manager's own clock. Units: seconds since 1970.
+    modified: Option<f64>,
 }
 
 impl<A: Aws> SsmShelf<A> {
@@ -100,7 +108,8 @@ impl<A: Aws> SsmShelf<A> {
 fn parameter(value: &Value) -> Option<Parameter> {
     let text = |member: &str| value.get(member).and_then(Value::as_str).map(str::to_owned);
     let version = value.get("Version").and_then(Value::as_u64).unwrap_or_default();
-    Some(Parameter { name: text("Name")?, value: text("Value").unwrap_or_default(), version })
+    let modified = value.get("LastModifiedDate").and_then(Value::as_f64);
+    Some(Parameter { name: text("Name")?, value: text("Value").unwrap_or_default(), version, modified })
 }
 
 /// Where the bundle of that pointer is kept: `bundles/8-0123456789abcdef`. The sequence stands in front, so
@@ -187,18 +196,21 @@ impl<A: Aws> Shelf for SsmShelf<A> {
         Ok(if is_newest { Moved::Done } else { Moved::Overtaken })
     }
 
-    /// Keeps this bundle and the one before it, for controllers that are reading it right now. What is later
-    /// than that is somebody's who is still writing.
-    async fn tidy(&self, pointer: &Pointer) -> Result<(), ShelfError> {
-        let older = self.pointers().await?.into_iter().filter(|(sequence, _)| *sequence < pointer.sequence);
-        let mut older: Vec<(u64, Parameter)> = older.collect();
-        let Some((previous, _)) = older.pop() else { return Ok(()) };
+    /// What is later than the pointer is somebody's who is still writing.
+    async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError> {
+        let keep = Keep { newest: keep.newest.clamp(2, MOST_KEPT), ..*keep };
+        let pointers = self.pointers().await?;
+        let ours = pointers.iter().filter(|(sequence, _)| **sequence <= pointer.sequence);
+        let dated = ours.filter_map(|(sequence, parameter)| Some((parameter.modified?, *sequence))).collect();
+        let outdated: BTreeSet<u64> = keep.outdated(dated).into_iter().collect();
+        let first_kept = pointers.keys().find(|sequence| !outdated.contains(sequence)).copied();
+        let Some(first_kept) = first_kept.filter(|_| !outdated.is_empty()) else { return Ok(()) };
         let folder = format!("{}/bundles", self.path);
         let pieces = self.under(&folder).await?.into_iter().map(|parameter| parameter.name);
-        let outdated = pieces.filter(|name| sequence_of(&folder, name).is_some_and(|found| found < previous));
+        let pieces = pieces.filter(|name| sequence_of(&folder, name).is_some_and(|found| found < first_kept));
         // Pointers first: none leads to a bundle of which pieces are gone.
-        let pointers = older.into_iter().map(|(_, parameter)| parameter.name);
-        let names: Vec<String> = pointers.chain(outdated).collect();
+        let names = pointers.into_iter().filter(|(sequence, _)| *sequence < first_kept);
+        let names: Vec<String> = names.map(|(_, parameter)| parameter.name).chain(pieces).collect();
         for names in names.chunks(DELETED_AT_ONCE) {
             self.aws.call(Operation::DeleteParameters, json!({ "Names": names })).await?;
         }

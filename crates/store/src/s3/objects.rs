@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 
 use super::answer::{Answer, Refused};
 use super::{Client, Config};
@@ -86,6 +86,15 @@ pub struct Listed {
     pub etag: String,
     /// Its size.
     pub bytes: u64,
+}
+
+/// An object as a list shows it, and when it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dated {
+    /// The object.
+    pub object: Listed,
+    /// When it was written last, by S3's own clock, where the list says so. Units: seconds since 1970.
+    pub modified: Option<i64>,
 }
 
 /// What became of a conditional write.
@@ -202,6 +211,14 @@ impl Objects {
     /// # Errors
     /// Where one page of the list is missing, or there are more keys than anybody lists.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        Ok(self.list_dated(prefix).await?.into_iter().map(|dated| dated.object).collect())
+    }
+
+    /// The same, with the time of each.
+    ///
+    /// # Errors
+    /// As those of [`list`](Self::list).
+    pub async fn list_dated(&self, prefix: &str) -> Result<Vec<Dated>, StoreError> {
         let failed = |answer: Answer| answer.into_error(Operation::List, prefix, false);
         let asked = format!("{}{prefix}", self.prefix);
         let list = self.client.list_objects_v2().bucket(&self.bucket).prefix(asked);
@@ -210,18 +227,20 @@ impl Objects {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed(Answer::of(&error)))?;
             let objects = page.contents().iter().filter_map(|object| {
-                Some(Listed {
+                let listed = Listed {
                     key: object.key()?.strip_prefix(&self.prefix)?.to_owned(),
                     etag: object.e_tag().unwrap_or_default().trim_matches('"').to_owned(),
                     bytes: object.size().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
-                })
+                };
+                let modified = object.last_modified().map(DateTime::secs);
+                Some(Dated { object: listed, modified })
             });
             listed.extend(objects);
             if listed.len() > MAX_KEYS {
                 return Err(failed(Answer::unanswered(format!("there are more than {MAX_KEYS} keys"))));
             }
         }
-        listed.sort_unstable();
+        listed.sort_unstable_by(|one: &Dated, other| one.object.cmp(&other.object));
         Ok(listed)
     }
 
