@@ -209,7 +209,7 @@ def test_manifests_become_a_service_and_an_edit_changes_it(road, peer, proxy, ne
         if peer.name == "moto":
             # It knows nothing of the new deployment, and cannot list them: in doubt, nothing more is written.
             status = until("the doubt", lambda: unavailable(road, controller))
-            assert "ListServiceDeployments: no answer: HTTP status 500" in status["summary"]
+            assert "ListServiceDeployments: no answer that can be used: HTTP status 500" in status["summary"]
         else:
             until("three are wanted", lambda: road.service()["desiredCount"] == 3)
         assert len(sent(proxy, "RegisterTaskDefinition")) == 2, "one revision a version"

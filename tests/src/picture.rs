@@ -234,6 +234,20 @@ impl Picture {
         .await
     }
 
+    /// Waits until nothing that was sent for a service goes on, by its record, which is written before anything is
+    /// sent; and then until it is [`settled`](Self::settled), which alone could be said of before.
+    pub async fn at_rest(&self, name: &str) -> Result<Value> {
+        wait_for(&format!("nothing of {name} to be in flight"), ROLLOUT, async || {
+            let request = http::Request::get(format!("{}/v1/services/{name}/record", self.status))
+                .body(Full::<Bytes>::default())?;
+            let (status, body) = send(&http(), request).await?;
+            ensure!(status.is_success(), "{status}: {body}");
+            Ok(body["record"]["in_flight"].is_null().then_some(()))
+        })
+        .await?;
+        self.settled(name).await
+    }
+
     /// The workspace's AWS CLI, which `cargo xtask ci` installs, against the local ECS.
     pub async fn aws(&self, arguments: &[&str]) -> Result<Value> {
         let aws = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/xtask/venv/bin/aws");

@@ -21,9 +21,12 @@ async fn a_changed_count_is_shown_and_corrected_and_a_tag_of_somebody_elses_is_l
         Ok((picture.ecs.service("api").await?["desiredCount"] == 2).then_some(()))
     })
     .await?;
-    picture.settled("api").await?;
-    let (history, _) = picture.cox_exits(&["describe", "service/api"], 0).await?;
-    ensure!(history.contains("desiredCount"), "the field that drifted is named: {history}");
+    // ECS has the count before the controller has said so.
+    wait_for("the field that drifted to be named", Duration::from_secs(30), async || {
+        let (history, _) = picture.cox_exits(&["describe", "service/api"], 0).await?;
+        Ok(history.contains("desiredCount").then_some(()))
+    })
+    .await?;
     let tags = picture.ecs.service("api").await?["tags"].clone();
     ensure!(
         tags.as_array().is_some_and(|tags| tags.contains(&json!({"key": "team", "value": "ops"}))),
@@ -85,7 +88,7 @@ async fn a_foreign_definition_is_corrected_and_an_earlier_good_one_is_an_emergen
         Ok((picture.ecs.service("api").await?["taskDefinition"] == second).then_some(()))
     })
     .await?;
-    picture.settled("api").await?;
+    picture.at_rest("api").await?;
 
     // In an emergency, somebody goes back to the revision that ran before.
     picture
@@ -113,7 +116,7 @@ async fn a_member_taken_out_of_the_manifest_is_reset_and_the_plan_says_so() -> R
         Ok((picture.ecs.service("api").await?["healthCheckGracePeriodSeconds"] == 30).then_some(()))
     })
     .await?;
-    picture.settled("api").await?;
+    picture.at_rest("api").await?;
 
     // The plan of an edit that the controller has not seen: a copy of the manifests.
     let copy = picture.manifest("../copy");
@@ -131,7 +134,7 @@ async fn a_member_taken_out_of_the_manifest_is_reset_and_the_plan_says_so() -> R
         Ok((picture.ecs.service("api").await?["healthCheckGracePeriodSeconds"] == 0).then_some(()))
     })
     .await?;
-    picture.settled("api").await?;
+    picture.at_rest("api").await?;
     picture.cox_exits(&["diff", "manifests"], 0).await?;
     Ok(())
 }

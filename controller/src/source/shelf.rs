@@ -81,11 +81,16 @@ impl Default for Keep {
 }
 
 impl Keep {
-    /// Of things with their times and the newest time that is known, in seconds, those that may go, oldest first.
-    fn outdated<T>(&self, things: Vec<(f64, T)>) -> Vec<T> {
+    /// Of things with the times when they were written, in seconds, those that may go, oldest first.
+    ///
+    /// The one that the pointer leads to counts as the newest, since the clocks of places are coarse; of others of
+    /// one time those that are named first count as newer.
+    fn outdated<T>(&self, things: Vec<(f64, T)>, is_current: impl Fn(&T) -> bool) -> Vec<T> {
+        let newest = things.iter().map(|(time, _)| *time).fold(0.0, f64::max);
         let mut things = things;
-        things.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-        let newest = things.first().map_or(0.0, |(time, _)| *time);
+        things.sort_by(|(one, thing), (other, its)| {
+            is_current(its).cmp(&is_current(thing)).then(other.total_cmp(one))
+        });
         let is_old = |time: f64| newest - time >= self.younger_than.as_secs_f64();
         let old = things.into_iter().skip(self.newest.max(1)).filter(|(time, _)| is_old(*time));
         let mut old: Vec<T> = old.map(|(_, thing)| thing).collect();
@@ -191,6 +196,7 @@ mod tests {
     fn what_goes_is_beyond_the_newest_and_older_than_the_age_oldest_first() {
         let keep = Keep { newest: 2, younger_than: Duration::from_secs(100) };
         let things = |times: &[f64]| times.iter().map(|time| (*time, *time)).collect::<Vec<_>>();
+        let none_is = |_: &f64| false;
         for (times, gone) in [
             (&[][..], &[][..]),
             (&[1.0], &[]),
@@ -198,9 +204,12 @@ mod tests {
             (&[1.0, 2.0, 500.0, 499.0], &[1.0, 2.0]),
             (&[450.0, 400.0, 401.0, 500.0, 100.0], &[100.0, 400.0]),
         ] {
-            assert_eq!(keep.outdated(things(times)), gone, "{times:?}");
+            assert_eq!(keep.outdated(things(times), none_is), gone, "{times:?}");
         }
         let none = Keep { newest: 0, younger_than: Duration::ZERO };
-        assert_eq!(none.outdated(things(&[1.0, 2.0])), [1.0], "the newest stays");
+        assert_eq!(none.outdated(things(&[1.0, 2.0]), none_is), [1.0], "the newest stays");
+        let alike = vec![(7.0, "b"), (7.0, "a"), (7.0, "current"), (7.0, "c")];
+        let keep = Keep { younger_than: Duration::ZERO, ..keep };
+        assert_eq!(keep.outdated(alike, |thing| *thing == "current"), ["c", "a"]);
     }
 }

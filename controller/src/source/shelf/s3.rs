@@ -110,9 +110,10 @@ impl Shelf for S3Shelf {
     async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError> {
         let listed = self.objects.list_dated(BUNDLES).await?.into_iter();
         #[expect(clippy::cast_precision_loss, reason = "seconds of a date are far below 2^52")]
-        let bundles = listed.filter_map(|dated| Some((dated.modified? as f64, dated.object))).collect();
-        let outdated = keep.outdated(bundles).into_iter().filter(|object| object.key != pointer.key);
-        for object in outdated.take(REMOVED_AT_ONCE) {
+        let bundles: Vec<_> =
+            listed.filter_map(|dated| Some((dated.modified? as f64, dated.object))).collect();
+        let outdated = keep.outdated(bundles, |object| object.key == pointer.key);
+        for object in outdated.into_iter().take(REMOVED_AT_ONCE) {
             // One that is gone, or another since, is somebody else's care.
             let (Written::Done(()) | Written::Refused) =
                 self.objects.delete(&object.key, &Version::named(&object.etag)).await?;

@@ -200,9 +200,10 @@ impl<A: Aws> Shelf for SsmShelf<A> {
     async fn tidy(&self, pointer: &Pointer, keep: &Keep) -> Result<(), ShelfError> {
         let keep = Keep { newest: keep.newest.clamp(2, MOST_KEPT), ..*keep };
         let pointers = self.pointers().await?;
-        let ours = pointers.iter().filter(|(sequence, _)| **sequence <= pointer.sequence);
+        let ours = pointers.iter().rev().filter(|(sequence, _)| **sequence <= pointer.sequence);
         let dated = ours.filter_map(|(sequence, parameter)| Some((parameter.modified?, *sequence))).collect();
-        let outdated: BTreeSet<u64> = keep.outdated(dated).into_iter().collect();
+        let outdated: BTreeSet<u64> =
+            keep.outdated(dated, |sequence| *sequence == pointer.sequence).into_iter().collect();
         let first_kept = pointers.keys().find(|sequence| !outdated.contains(sequence)).copied();
         let Some(first_kept) = first_kept.filter(|_| !outdated.is_empty()) else { return Ok(()) };
         let folder = format!("{}/bundles", self.path);

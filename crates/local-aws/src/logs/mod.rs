@@ -38,6 +38,12 @@ pub(crate) fn call(
     read: Read<'_>,
 ) -> Result<Value, ApiError> {
     let streams = streams.ok_or_else(|| not_found("log group"))?;
+    let read: Read<'_> = &|stream| {
+        let mut lines = read(stream);
+        // An event has a character at least (the model's EventMessage), so that an empty line makes none.
+        lines.retain(|line| !line.message.is_empty());
+        lines
+    };
     match operation {
         "GetLogEvents" => get_log_events(input, streams, read),
         "FilterLogEvents" => filter_log_events(input, streams, read),

@@ -56,6 +56,18 @@ fn the_newest_lines_come_without_a_wish_and_the_oldest_from_the_head() {
 }
 
 #[test]
+fn an_empty_line_is_no_event() {
+    let line = |message: &str| LogLine { timestamp_ms: 100, message: message.into() };
+    let input = json!({"logGroupName": "/ecs/api", "logStreamName": "app/web/a"});
+    for operation in ["GetLogEvents", "FilterLogEvents"] {
+        let read = |_: &LogStream| vec![line("one"), line(""), line("two")];
+        let answer = call(operation, &input, Some(&streams()), &read).unwrap();
+        let told = messages(&answer);
+        assert!(told.starts_with(&["one", "two"]) && !told.contains(&""), "{operation}: {told:?}");
+    }
+}
+
+#[test]
 fn a_forward_token_reads_on_comes_back_at_the_end_and_finds_what_is_new() {
     let first = get(&json!({"limit": 3, "startFromHead": true}), 0, 5);
     let token = first["nextForwardToken"].clone();
