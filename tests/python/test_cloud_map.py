@@ -1,6 +1,5 @@
 """Cloud Map and its DNS server, as boto3, the AWS CLI and dnspython see them, and tasks in both."""
 
-import itertools
 import json
 import socket
 import sys
@@ -17,7 +16,6 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from conftest import Stage
 from local import ACCOUNT, REGION, Local, until
 
 # Serves its version until it is told to stop, and then for so long as its record may outlive that.
@@ -37,8 +35,6 @@ signal.signal(signal.SIGTERM, stop)
 server.serve_forever()
 """
 
-_numbers = itertools.count(1)
-
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
@@ -53,25 +49,6 @@ def local(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ecs(local):
     return local.client("ecs")
-
-
-@pytest.fixture
-def name():
-    return f"m{next(_numbers)}"
-
-
-@pytest.fixture
-def cluster(ecs, name):
-    ecs.create_cluster(clusterName=name)
-    yield name
-    for arn in ecs.list_services(cluster=name)["serviceArns"]:
-        ecs.delete_service(cluster=name, service=arn, force=True)
-    until("no task is left", lambda: not ecs.list_tasks(cluster=name)["taskArns"])
-
-
-@pytest.fixture
-def stage(ecs, cluster):
-    return Stage(ecs, cluster)
 
 
 class CborFirst(botocore.loaders.Loader):

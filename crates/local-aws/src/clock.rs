@@ -46,6 +46,17 @@ impl Time {
         let seconds = self.0 as f64 / 1_000.0;
         Number::from_f64(seconds).map_or(Value::Null, Value::Number)
     }
+
+    /// A time in the wire's form; one before the epoch is the epoch, what is no number is none.
+    pub(crate) fn from_json(seconds: &Value) -> Option<Self> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float becomes the nearest whole number that there is"
+        )]
+        let millis = (seconds.as_f64()? * 1_000.0).round() as u64;
+        Some(Self(millis))
+    }
 }
 
 /// Says what time it is.
@@ -94,6 +105,10 @@ mod tests {
     fn a_time_is_seconds_with_a_fraction_on_the_wire() {
         assert_eq!(Time::from_millis(1_764_082_800_123).to_json().to_string(), "1764082800.123");
         assert_eq!(Time::from_millis(5_000).to_json().to_string(), "5.0");
+        let exact = Time::from_millis(1_764_082_800_123);
+        assert_eq!(Time::from_json(&exact.to_json()), Some(exact));
+        assert_eq!(Time::from_json(&Value::from(-5)), Some(Time::from_millis(0)));
+        assert_eq!(Time::from_json(&Value::from("5")), None);
     }
 
     #[tokio::test(start_paused = true)]

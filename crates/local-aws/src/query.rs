@@ -237,14 +237,8 @@ fn write_tree(writer: &mut Writer<Vec<u8>>, shape: &Shape, value: &Value) -> io:
                 close(writer, "entry")?;
             }
         }
-        (Kind::Timestamp, Value::Number(seconds)) => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a time from 1970 on"
-            )]
-            let millis = (seconds.as_f64().unwrap_or_default() * 1_000.0).round() as u64;
-            write_value(writer, &Time::from_millis(millis).to_text())?;
+        (Kind::Timestamp, seconds @ Value::Number(_)) => {
+            write_value(writer, &Time::from_json(seconds).map(Time::to_text).unwrap_or_default())?;
         }
         (_, Value::String(text)) => write_value(writer, text)?,
         (_, other) => write_value(writer, &other.to_string())?,

@@ -144,11 +144,5 @@ impl State {
 
 /// Seconds since the epoch as text.
 fn text_of(seconds: &Value) -> Value {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it was made from milliseconds"
-    )]
-    let millis = seconds.as_f64().map(|seconds| (seconds * 1_000.0).round() as u64);
-    millis.map_or(Value::Null, |millis| Time::from_millis(millis).to_text().into())
+    Time::from_json(seconds).map_or(Value::Null, |time| time.to_text().into())
 }

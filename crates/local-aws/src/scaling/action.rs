@@ -119,14 +119,7 @@ impl Scaling {
 }
 
 fn time(request: &Value, member: &str) -> Option<Time> {
-    let seconds = request.member(member)?.as_f64()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a negative one is the epoch"
-    )]
-    let millis = (seconds * 1_000.0).round() as u64;
-    Some(Time::from_millis(millis))
+    request.member(member).and_then(Time::from_json)
 }
 
 pub(super) fn delete(inner: &mut Inner, request: &Value) -> Result<Value, ApiError> {
