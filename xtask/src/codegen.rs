@@ -70,6 +70,7 @@ const APIS: &[(&str, &str, &str, &[&str])] = &[
     ("sqs", "2012-11-05", "sqs", &[]),
     ("events", "2015-10-07", "events", &[]),
     ("elbv2", "2015-12-01", "elbv2", &[]),
+    ("sts", "2011-06-15", "sts", &[]),
 ];
 
 #[derive(Deserialize)]

@@ -16,7 +16,7 @@ pub use generated::{
     application_autoscaling::API as APPLICATION_AUTOSCALING, ecr::API as ECR, ecs::API as ECS,
     elbv2::API as ELBV2, events::API as EVENTS, kms::API as KMS, logs::API as LOGS,
     secretsmanager::API as SECRETS_MANAGER, servicediscovery::API as CLOUD_MAP, sqs::API as SQS,
-    ssm::API as SSM,
+    ssm::API as SSM, sts::API as STS,
 };
 pub use shape::{Api, Kind, Member, Operation, Shape};
 pub use walk::{Node, Path, Problem, Reading, Segment, View, Violation, check, lower};
@@ -59,6 +59,11 @@ pub fn kms() -> &'static Api {
 /// AWS Cloud Map, which botocore calls `servicediscovery`.
 pub fn cloud_map() -> &'static Api {
     &CLOUD_MAP
+}
+
+/// AWS Security Token Service.
+pub fn sts() -> &'static Api {
+    &STS
 }
 
 /// Amazon Simple Queue Service.

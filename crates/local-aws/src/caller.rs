@@ -17,7 +17,7 @@ use crate::{
 const LONGEST_REGION: usize = 32;
 
 /// Who asks, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) account: String,
     pub(crate) region: String,

@@ -7,9 +7,9 @@ use coxswain_ecs_shapes::{Api, ecr, logs, ssm};
 use serde_json::Value;
 
 use crate::{
-    cloud_map::CloudMap, config::Config, ecr::Registries, elb::Balancing, error::ApiError,
+    caller::Identity, cloud_map::CloudMap, config::Config, ecr::Registries, elb::Balancing, error::ApiError,
     events::EventBridge, kms::KeyManagement, scaling::ApplicationAutoScaling,
-    secrets_manager::SecretsManager, sqs::SimpleQueues, world::World,
+    secrets_manager::SecretsManager, sqs::SimpleQueues, sts::SecurityTokens, world::World,
 };
 
 /// One service beside ECS, in the same account and region.
@@ -39,12 +39,18 @@ pub(crate) trait Neighbour: Debug + Send + Sync {
 
     /// Answers an operation whose request the table has found right.
     ///
-    /// `world` is where it lies: the clock, the tasks' driver, the other services of the account and region.
+    /// `who` asks, and `world` is where it lies: the clock, the tasks' driver, the other services of the account and region.
     ///
     /// # Errors
     /// What the service refuses, in its own codes; [`not_done`](crate::wire::not_done) for an operation
     /// that is not done here.
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError>;
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        who: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError>;
 }
 
 /// Every service beside ECS, with nothing in it yet.
@@ -56,6 +62,7 @@ pub(crate) fn neighbours(
     let registries = Registries::new(&config.account, &config.region);
     vec![
         Box::new(SecretsManager),
+        Box::new(SecurityTokens),
         Box::new(KeyManagement),
         Box::new(SystemsManager),
         Box::new(Logs),
@@ -78,7 +85,13 @@ impl Neighbour for SystemsManager {
         ssm()
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         world.parameters().call(operation, request, world, world.clock.now())
     }
 }
@@ -97,7 +110,13 @@ impl Neighbour for Logs {
         "InvalidParameterException"
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let streams = world.state().log_streams.group(crate::logs::group_name(request)?).cloned();
         // Outside the lock: the driver has its own.
         crate::logs::call(operation, request, streams.as_ref(), &|stream| {
@@ -116,7 +135,13 @@ impl Neighbour for Registries {
         "InvalidParameterException"
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         self.call(operation, request, world.driver.as_ref())
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     fault::Fault,
     local::LocalAws,
     neighbour::Neighbour,
-    query, recorder, sts, validate,
+    query, recorder, validate,
     world::World,
 };
 
@@ -81,9 +81,6 @@ impl LocalAws {
             Ok(who) => who,
             Err(error) => return Ok(self.respond(protocol, None, Err(error))),
         };
-        if let Some(asked) = sts::Asked::read(&request) {
-            return Ok(asked.answer(&who, self.clock.now(), &self.next_request_id()));
-        }
         self.serve(&who, protocol, &request).await
     }
 
@@ -117,7 +114,7 @@ impl LocalAws {
             tokio::time::sleep(delay).await;
         }
         let call = || async {
-            let outcome = world.call(api, operation, &body).await;
+            let outcome = world.call(api, operation, &body, who).await;
             if api.service == ecs().service && world.bus.is_heard() {
                 let asked = recorder::without_secrets(operation.input, &body);
                 world.tell_of_call((operation.name, &asked), &caller(request), &outcome);
@@ -223,11 +220,17 @@ fn fault_of(status: StatusCode) -> &'static str {
 }
 
 impl World {
-    async fn call(&self, api: &Api, operation: &'static Operation, body: &Value) -> Result<Answer, ApiError> {
+    async fn call(
+        &self,
+        api: &Api,
+        operation: &'static Operation,
+        body: &Value,
+        who: &Identity,
+    ) -> Result<Answer, ApiError> {
         if let Some(neighbour) = self.neighbour(api) {
             let body = neighbour.amended(operation.name, body);
             let request = validate::request(operation.input, &body, neighbour.refusal())?;
-            return neighbour.call(operation.name, &request, self).await.map(Answer::Tree);
+            return neighbour.call(operation.name, &request, who, self).await.map(Answer::Tree);
         }
         let now = self.clock.now();
         if self.throttle.as_ref().is_some_and(|buckets| !buckets.take(operation.name, now)) {

@@ -11,3 +11,4 @@ pub(crate) mod servicediscovery;
 pub(crate) mod sqs;
 pub(crate) mod events;
 pub(crate) mod elbv2;
+pub(crate) mod sts;

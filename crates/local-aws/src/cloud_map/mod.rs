@@ -34,7 +34,8 @@ use serde_json::Value;
 use self::catalog::Catalog;
 pub(crate) use self::registrar::Registry;
 use crate::{
-    clock::Time, config::Config, error::ApiError, neighbour::Neighbour, wire::not_done, world::World,
+    caller::Identity, clock::Time, config::Config, error::ApiError, neighbour::Neighbour, wire::not_done,
+    world::World,
 };
 
 /// Cloud Map in one account and region; every clone is the same one.
@@ -113,7 +114,13 @@ impl Neighbour for CloudMap {
         "InvalidInput"
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         self.call(operation, request, world.clock.now())
     }
 }

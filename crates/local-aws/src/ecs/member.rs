@@ -1,5 +1,7 @@
 //! Reading the members of a checked request or a stored body.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 /// A JSON object, read by member; what is absent or of another type is `None` or empty.
@@ -30,6 +32,12 @@ pub(crate) trait Members {
     /// A list's strings.
     fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
         self.items(name).iter().filter_map(Value::as_str)
+    }
+
+    /// A map of strings.
+    fn text_map(&self, name: &str) -> BTreeMap<String, String> {
+        let members = self.member(name).and_then(Value::as_object).into_iter().flatten();
+        members.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 }
 

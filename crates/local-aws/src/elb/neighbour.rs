@@ -7,7 +7,7 @@ use coxswain_ecs_shapes::{Api, elbv2};
 use serde_json::Value;
 
 use super::{Balancing, attribute::Whose, balancer::subnets, limits};
-use crate::{error::ApiError, neighbour::Neighbour, wire::not_done, world::World};
+use crate::{caller::Identity, error::ApiError, neighbour::Neighbour, wire::not_done, world::World};
 
 #[async_trait]
 impl Neighbour for Arc<Balancing> {
@@ -19,7 +19,13 @@ impl Neighbour for Arc<Balancing> {
         "ValidationError"
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let now = world.clock.now();
         // ECS's lock is taken and given back before this service's own.
         let zones = || -> Result<Vec<(String, String)>, ApiError> {

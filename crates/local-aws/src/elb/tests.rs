@@ -27,7 +27,7 @@ impl Account {
         let neighbour = self.0.home.neighbours.iter().find(|it| it.api().service == api.service).unwrap();
         let shape = api.operation(operation).unwrap().input;
         let request = validate::request(shape, &request, neighbour.refusal())?;
-        neighbour.call(operation, &request, &self.0.home).await
+        neighbour.call(operation, &request, &crate::caller::Identity::default(), &self.0.home).await
     }
 
     /// What is at a JSON pointer of the answer.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use coxswain_ecs_shapes::{Api, events};
 use serde_json::Value;
 
-use crate::{error::ApiError, neighbour::Neighbour, world::World};
+use crate::{caller::Identity, error::ApiError, neighbour::Neighbour, world::World};
 
 /// EventBridge. Its bus lies in [`LocalAws`], since ECS speaks to it.
 #[derive(Debug)]
@@ -16,7 +16,13 @@ impl Neighbour for EventBridge {
         events()
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let answer = world.bus.call(operation, request, world.clock.now());
         world.deliver();
         answer

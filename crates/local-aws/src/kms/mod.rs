@@ -24,8 +24,8 @@ use serde_json::Value;
 
 pub(crate) use self::store::Keys;
 use crate::{
-    clock::Time, ecs::Members, error::ApiError, labels::Spelling, neighbour::Neighbour, wire::not_done,
-    world::World,
+    caller::Identity, clock::Time, ecs::Members, error::ApiError, labels::Spelling, neighbour::Neighbour,
+    wire::not_done, world::World,
 };
 
 const SPELLING: Spelling = Spelling { key: "TagKey", value: "TagValue" };
@@ -40,7 +40,13 @@ impl Neighbour for KeyManagement {
         kms()
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let now = world.clock.now();
         if operation == "CreateKey" {
             // Outside the lock: RSA's keys take a moment.

@@ -31,7 +31,7 @@ async fn every_operation_of_a_neighbour_is_done_or_says_that_it_is_not_and_the_p
         let mut done = Vec::new();
         for operation in api.operations {
             // Without a request's members, and so without an effect: who serves it refuses it by another code.
-            let answer = neighbour.call(operation.name, &json!({}), &local.home).await;
+            let answer = neighbour.call(operation.name, &json!({}), &Identity::default(), &local.home).await;
             let not_done = format!("This local AWS does not do {}'s {}", api.service, operation.name);
             if !answer.is_err_and(|error| error.message.starts_with(&not_done)) {
                 done.push(operation.name);

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use coxswain_ecs_shapes::{Api, application_autoscaling};
 use serde_json::Value;
 
-use crate::{error::ApiError, neighbour::Neighbour, world::World};
+use crate::{caller::Identity, error::ApiError, neighbour::Neighbour, world::World};
 
 /// Application Auto Scaling. What it knows lies in [`LocalAws`], since the loop acts on it.
 #[derive(Debug)]
@@ -16,7 +16,13 @@ impl Neighbour for ApplicationAutoScaling {
         application_autoscaling()
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let look = |cluster: &str, service: &str| world.standing(cluster, service);
         let answer = world.scaling.call(operation, request, &look, world.clock.now());
         world.wake();

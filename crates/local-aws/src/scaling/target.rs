@@ -112,7 +112,7 @@ impl Scaling {
         }
         let suspended = known.map(|known| known.suspended).unwrap_or_default().merged(request);
         let role = request.text("RoleARN").map(str::to_owned);
-        let tags = texts(request.member("Tags"));
+        let tags = request.text_map("Tags");
         if let Some(known) = inner.targets.get_mut(&key) {
             if !tags.is_empty() {
                 // An update takes no tags; TagResource is for that.
@@ -207,7 +207,7 @@ pub(super) fn tags(inner: &mut Inner, operation: &str, request: &Value) -> Resul
     match operation {
         "TagResource" => {
             let mut tags = target.tags.clone();
-            tags.extend(texts(request.member("Tags")));
+            tags.extend(request.text_map("Tags"));
             if tags.len() > MOST_TAGS {
                 let text = "The request contains too many tags. Try the request again with fewer tags.";
                 return Err(ApiError::new("TooManyTagsException", text));
@@ -218,9 +218,4 @@ pub(super) fn tags(inner: &mut Inner, operation: &str, request: &Value) -> Resul
         _ => return Ok(json!({"Tags": target.tags})),
     }
     Ok(json!({}))
-}
-
-fn texts(map: Option<&Value>) -> BTreeMap<String, String> {
-    let members = map.and_then(Value::as_object).into_iter().flatten();
-    members.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }

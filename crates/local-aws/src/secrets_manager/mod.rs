@@ -22,7 +22,8 @@ use serde_json::Value;
 
 pub(crate) use self::store::Secrets;
 use crate::{
-    clock::Time, error::ApiError, labels::Spelling, neighbour::Neighbour, wire::not_done, world::World,
+    caller::Identity, clock::Time, error::ApiError, labels::Spelling, neighbour::Neighbour, wire::not_done,
+    world::World,
 };
 
 const SPELLING: Spelling = Spelling { key: "Key", value: "Value" };
@@ -40,7 +41,13 @@ impl Neighbour for SecretsManager {
         secrets_manager()
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let now = world.clock.now();
         world.secrets().call(operation, request, &|key| world.keys().usable(key, now), now)
     }

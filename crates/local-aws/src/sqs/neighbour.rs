@@ -7,7 +7,7 @@ use coxswain_ecs_shapes::{Api, sqs};
 use serde_json::Value;
 
 use super::{At, error::query_code};
-use crate::{ecs::Members, error::ApiError, neighbour::Neighbour, world::World};
+use crate::{caller::Identity, ecs::Members, error::ApiError, neighbour::Neighbour, world::World};
 
 /// SQS. Its queues lie in [`LocalAws`], since events go there too.
 #[derive(Debug)]
@@ -31,7 +31,13 @@ impl Neighbour for SimpleQueues {
         Some(query_code(code))
     }
 
-    async fn call(&self, operation: &str, request: &Value, world: &World) -> Result<Value, ApiError> {
+    async fn call(
+        &self,
+        operation: &str,
+        request: &Value,
+        _: &Identity,
+        world: &World,
+    ) -> Result<Value, ApiError> {
         let around = world.surroundings();
         let at = At { url: around.url.as_deref(), clock: world.clock.as_ref() };
         world.queues.call(operation, request, at).await

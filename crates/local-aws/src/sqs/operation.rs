@@ -100,7 +100,7 @@ impl Queues {
             return Err(ApiError::new("QueueDeletedRecently", text));
         }
         let mut queue = Queue::new(name, attributes, now);
-        queue.tags = texts(request.member("tags"));
+        queue.tags = request.text_map("tags");
         inner.queues.insert(name.to_owned(), queue);
         Ok(json!({"QueueUrl": self.url(at.url, name)}))
     }
@@ -152,16 +152,11 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     if is_right { Ok(()) } else { Err(error::invalid(text)) }
 }
 
-fn texts(map: Option<&Value>) -> std::collections::BTreeMap<String, String> {
-    let members = map.and_then(Value::as_object).into_iter().flatten();
-    members.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
-}
-
 fn tags(queue: &mut Queue, operation: &str, request: &Value) -> Result<Value, ApiError> {
     match operation {
         "TagQueue" => {
             let mut tags = queue.tags.clone();
-            tags.extend(texts(request.member("Tags")));
+            tags.extend(request.text_map("Tags"));
             if tags.len() > 50 {
                 return Err(error::invalid("Too many tags added for queue: at most 50."));
             }
