@@ -41,7 +41,9 @@ async fn ask(local: &LocalAws, signer: Signer<'_>, operation: &str, body: Value)
 
 async fn sts(lab: &Lab, signer: Signer<'_>, action: &str) -> String {
     let body = Bytes::from(format!("Action={action}&Version=2011-06-15"));
-    let answer = lab.local.handle(signed(signer, "sts").body(body).unwrap()).await.unwrap();
+    let form =
+        signed(signer, "sts").header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+    let answer = lab.local.handle(form.body(body).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 200, "{answer:?}");
     String::from_utf8(answer.body().to_vec()).unwrap()
 }
